@@ -1,0 +1,1 @@
+"""Ground: what ACNET is, as values. No input, output, thread or clock."""

@@ -1,0 +1,1 @@
+"""Ground: bytes to messages and back, for both ends of each protocol."""

@@ -1,0 +1,1 @@
+"""Acquisition threads, circular buffers, push and pull queues."""

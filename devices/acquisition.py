@@ -1,0 +1,136 @@
+"""Acquisition: one supervised worker per route, from the backend's subscription to the sinks."""
+
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from devices.table import DeviceTable
+from devices.watchdog import Watchdog, allowed_silence
+from gateway.core.batch import ReadingBatch
+from gateway.core.errors import Closed
+from gateway.core.ports import Backend, Clock, ReadingSink, Subscription
+from gateway.core.status import DISCONNECTED, REQTMO
+from gateway.runtime.backoff import Backoff
+from gateway.runtime.worker import StopToken, SupervisedWorker
+
+_PATIENCE = 0.25  # s between two looks of the watchdog when nothing comes
+
+
+class Acquisition:
+    """Keeps the rows of one route of the table up to date and passes on what is news.
+
+    The table takes a batch before any sink: who is told of a value finds it in the circular buffer. When the
+    worker dies, all its rows get a reading without a value at once, and it begins anew after its backoff. Each
+    batch and each look of the watchdog goes to the sinks in order, on one thread at a time.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        table: DeviceTable,
+        rows: Sequence[int],
+        sinks: Sequence[ReadingSink],
+        clock: Clock,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._backend = backend
+        self._table = table
+        self._rows = np.array(rows, np.int64)
+        self._requests = [table.watches[row].request for row in rows]
+        self._sinks = tuple(sinks)
+        self._clock = clock
+        self._watchdog = Watchdog(allowed_silence([table.watches[row] for row in rows]), clock.monotonic())
+        self._looked = -math.inf  # s, monotonic
+        self._lock = threading.Lock()
+        self._subscription: Subscription | None = None
+        self._dropped_before = 0  # by subscriptions that are over
+        self._worker = SupervisedWorker(
+            f"acquisition {backend.name}", self._acquire, self._died, backoff=backoff, clock=clock
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of its backend."""
+        return self._backend.name
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Its rows of the table."""
+        return tuple(self._rows.tolist())
+
+    @property
+    def restarts(self) -> int:
+        """How often the worker died and began anew."""
+        return self._worker.restarts
+
+    @property
+    def silent(self) -> int:
+        """How many of its rows are silent for longer than their event allows."""
+        return self._watchdog.silent
+
+    @property
+    def dropped(self) -> int:
+        """Readings that its subscriptions lost because they came too fast, since the start."""
+        with self._lock:
+            now = 0 if self._subscription is None else self._subscription.dropped
+            return self._dropped_before + now
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._worker.start()
+
+    def signal_stop(self) -> None:
+        """Tell the worker to end, without waiting."""
+        self._worker.signal_stop()
+        with self._lock:
+            subscription = self._subscription
+        if subscription is not None:
+            subscription.close()
+
+    def stop(self, timeout: float) -> bool:
+        """End the worker, waiting `timeout` seconds at most; False when it still runs."""
+        self.signal_stop()
+        return self._worker.stop(timeout)
+
+    def _acquire(self, token: StopToken) -> None:
+        subscription = self._backend.watch(self._requests)
+        with self._lock:
+            self._subscription = subscription
+        try:
+            self._watchdog.grace(self._clock.monotonic())
+            while not token.stopped():
+                self._take(subscription.get(_PATIENCE))
+                self._look()
+        except Closed:
+            if not token.stopped():
+                raise
+        finally:
+            subscription.close()
+            with self._lock:
+                self._subscription = None
+                self._dropped_before += subscription.dropped
+
+    def _take(self, batch: ReadingBatch) -> None:
+        if len(batch):
+            self._pass_on(self._table.accept(batch, self._rows))
+
+    def _look(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked < _PATIENCE:  # not with each batch: a look costs time in proportion to the rows
+            return
+        self._looked = now
+        arrived, expected = self._table.news(self._rows)
+        fell, _ = self._watchdog.check(now, arrived, expected)
+        if len(fell):
+            self._pass_on(self._table.lose(self._rows[fell], REQTMO, "silent for longer than its event allows"))
+
+    def _died(self, death: BaseException) -> None:
+        reason = f"the acquisition from {self.name} stopped ({type(death).__name__}) and begins anew"
+        self._pass_on(self._table.lose(self._rows, DISCONNECTED, reason))
+
+    def _pass_on(self, news: ReadingBatch) -> None:
+        if len(news):
+            for sink in self._sinks:
+                sink.put(news)

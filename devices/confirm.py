@@ -1,0 +1,32 @@
+"""Is the readback near enough, and is it time to give up (pure)."""
+
+import numpy as np
+
+from gateway.core.values import SettingValue, Value
+from gateway.core.write_state import WriteEvent
+
+_ROUNDING = 1e-12  # relative; so that 0.3 is within 0.1 of 0.2
+
+
+def near(wished: SettingValue, readback: Value | None, tolerance: float) -> bool:
+    """Whether each element of the readback is within `tolerance` of what was wished for.
+
+    The tolerance is absolute and in units of the setting; texts and bytes must be equal. NaN is near nothing.
+    """
+    if isinstance(wished, float | np.ndarray) and isinstance(readback, float | np.ndarray):
+        asked, held = np.atleast_1d(wished), np.atleast_1d(readback)
+        if asked.shape != held.shape:
+            return False
+        with np.errstate(invalid="ignore"):
+            close = np.abs(asked - held) <= tolerance + _ROUNDING * np.abs(asked)
+        return bool(((asked == held) | (np.isfinite(asked) & close)).all())
+    if isinstance(wished, str | bytes | tuple):
+        return type(wished) is type(readback) and wished == readback
+    return False
+
+
+def verdict(is_near: bool, elapsed: float, timeout: float) -> WriteEvent | None:
+    """What a readback `elapsed` seconds after the acceptance means; None: look again."""
+    if is_near:
+        return WriteEvent.READBACK_NEAR
+    return WriteEvent.READBACK_FAR if elapsed >= timeout else None

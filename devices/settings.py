@@ -1,0 +1,145 @@
+"""SettingsWorkers: a few workers per route that carry settings to the backend, and confirm them."""
+
+from collections.abc import Mapping
+
+from devices.confirm import near, verdict
+from devices.device import Device
+from devices.queues import PendingSetting, PullQueue, WriteOutcome
+from gateway.core.drf import Property
+from gateway.core.drf_events import IMMEDIATE
+from gateway.core.errors import Closed
+from gateway.core.ports import Backend, Clock
+from gateway.core.status import RETRY, Status
+from gateway.core.values import Outcome, SettingResult
+from gateway.core.write_state import WriteEvent, WriteState, after
+from gateway.plan.model import Confirm
+from gateway.runtime.backoff import Backoff
+from gateway.runtime.worker import StopToken, SupervisedWorker
+
+_PATIENCE = 1.0  # s between two looks at the token when nothing is wished for
+
+
+class SettingsWorkers:
+    """Takes settings from the pull queue; each is sent at most once and answered exactly once.
+
+    A device is in the hands of one worker at a time, confirmation included, so that settings of one device
+    keep their order and a slow device holds up only itself, while there are no more slow ones than workers.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        queue: PullQueue,
+        devices: Mapping[str, Device],
+        clock: Clock,
+        count: int = 4,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._backend = backend
+        self._queue = queue
+        self._devices = devices
+        self._clock = clock
+        self._workers = [
+            SupervisedWorker(f"settings {backend.name} {n}", self._work, None, backoff, clock) for n in range(count)
+        ]
+
+    @property
+    def restarts(self) -> int:
+        """How often a worker died and began anew."""
+        return sum(worker.restarts for worker in self._workers)
+
+    def start(self) -> None:
+        """Start the workers."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Close the queue, answer each waiter, and end the workers; False when one still runs after `timeout` seconds.
+
+        What such a worker has in hand is answered as unknown.
+        """
+        for worker in self._workers:
+            worker.signal_stop()
+        self._queue.close()
+        deadline = self._clock.monotonic() + timeout
+        ended = [worker.stop(max(0.0, deadline - self._clock.monotonic())) for worker in self._workers]
+        for pending in self._queue.in_work():
+            pending.answer(_unknown("the gateway ended before the backend answered"))
+        return all(ended)
+
+    def _work(self, token: StopToken) -> None:
+        while not token.stopped():
+            try:
+                pending = self._queue.get(_PATIENCE)
+            except Closed:
+                return
+            if pending is None:
+                continue
+            try:
+                if pending.begin():
+                    self._carry(pending, token)
+            except BaseException as death:
+                self._finish(pending, _unknown(f"the settings worker failed ({type(death).__name__})"))
+                raise
+            finally:
+                self._queue.done(pending.device)
+
+    def _carry(self, pending: PendingSetting, token: StopToken) -> None:
+        device = self._devices[pending.device]
+        if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
+            device.queued(pending.who)
+        result = self._backend.write([pending.setting], device.plan.write_timeout)[0]
+        event = WriteEvent.BACKEND_ACCEPTED if result.outcome is Outcome.ACCEPTED else WriteEvent.BACKEND_FAILED
+        outcome = WriteOutcome(after(WriteState.PENDING, event), result.status, _text(result))
+        confirm = device.plan.confirm
+        if not outcome.failed and confirm is not None and pending.setting.request.property is Property.SETTING:
+            device.show(outcome.state, outcome.message, pending.who)
+            outcome = self._confirmed(pending, confirm, outcome, token)
+        self._finish(pending, outcome)
+
+    def _confirmed(
+        self, pending: PendingSetting, confirm: Confirm, accepted: WriteOutcome, token: StopToken
+    ) -> WriteOutcome:
+        """Read SETTING until it is near enough or the time is over."""
+        request = pending.setting.request.with_event(IMMEDIATE)
+        began = self._clock.monotonic()
+        readback: float | None = None
+        while True:
+            left = confirm.timeout - (self._clock.monotonic() - began)
+            reading = self._backend.read([request], max(left, confirm.interval))[0]
+            if isinstance(reading.value, float):
+                readback = reading.value
+            is_near = near(pending.setting.value, reading.value, confirm.tolerance)
+            event = verdict(is_near, self._clock.monotonic() - began, confirm.timeout)
+            if event is None and token.wait(confirm.interval):
+                event = WriteEvent.READBACK_FAR  # the gateway ends
+            if event is not None:
+                break
+        text = accepted.message
+        if event is WriteEvent.READBACK_FAR:
+            seen = f"the last readback was {readback:g}" if readback is not None else f"readback: {reading.status}"
+            text = f"accepted, but not confirmed within {confirm.timeout:g} s; {seen}"
+        return WriteOutcome(after(accepted.state, event), accepted.status, text, readback)
+
+    def _finish(self, pending: PendingSetting, outcome: WriteOutcome) -> None:
+        if pending.answered:  # it took longer than `stop` was ready to wait
+            return
+        try:
+            if (device := self._devices.get(pending.device)) is not None:
+                device.show(outcome.state, outcome.message, pending.who)
+        finally:  # whatever becomes of the display, the client gets its answer
+            pending.answer(outcome)
+
+
+def _text(result: SettingResult) -> str:
+    """What people read: nothing where all is well."""
+    if result.outcome is Outcome.ACCEPTED and result.status.good:
+        return result.message
+    text = f"{result.status}: {result.message}" if result.message else str(result.status)
+    return f"{text}; outcome unknown" if result.outcome is Outcome.UNKNOWN else text
+
+
+def _unknown(reason: str) -> WriteOutcome:
+    """A failure of ours: nobody can say whether the setting took effect."""
+    status: Status = RETRY
+    return WriteOutcome(WriteState.FAILED, status, f"{status}: {reason}; outcome unknown")

@@ -1,0 +1,1 @@
+"""Clock, worker threads and backoff: the only place that starts threads."""

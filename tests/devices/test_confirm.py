@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from devices.confirm import near, verdict
+from gateway.core.values import SettingValue, Value
+from gateway.core.write_state import WriteEvent
+
+
+@pytest.mark.parametrize(
+    ("wished", "readback", "tolerance"),
+    [
+        (1.0, 1.0, 0.0),
+        (0.2, 0.3, 0.1),
+        (np.array([1.0, 2.0]), np.array([1.05, 1.95]), 0.1),
+        (1.0, np.array([1.0]), 0.0),
+        ("on", "on", 0.0),
+        (b"\1\2", b"\1\2", 0.0),
+        (("a", "b"), ("a", "b"), 0.0),
+    ],
+)
+def test_near_enough(wished: SettingValue, readback: Value, tolerance: float) -> None:
+    assert near(wished, readback, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("wished", "readback"),
+    [
+        (1.0, 1.2),
+        (1.0, None),
+        (1.0, "1.0"),
+        (float("nan"), float("nan")),
+        (float("inf"), 1.0),
+        (np.array([1.0, 2.0]), np.array([1.0, 2.2])),
+        (np.array([1.0, 2.0]), np.array([1.0])),
+        (np.array([1.0, 2.0]), 1.0),
+        ("on", "off"),
+        ("on", b"on"),
+        (b"\1", 1.0),
+    ],
+)
+def test_not_near_enough(wished: SettingValue, readback: Value | None) -> None:
+    assert not near(wished, readback, 0.1)
+
+
+def test_a_readback_verifies_or_asks_for_another_until_the_time_is_over() -> None:
+    assert verdict(True, 0.1, 2.0) is WriteEvent.READBACK_NEAR
+    assert verdict(True, 9.0, 2.0) is WriteEvent.READBACK_NEAR
+    assert verdict(False, 1.9, 2.0) is None
+    assert verdict(False, 2.0, 2.0) is WriteEvent.READBACK_FAR

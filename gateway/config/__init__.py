@@ -1,0 +1,1 @@
+"""Ground: the configuration, from text and an environment mapping to checked values."""

@@ -1,0 +1,46 @@
+"""Config: the checked configuration, as the rest of the program reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.config.backend_url import BackendUrl
+from gateway.config.models import Auth, DeviceEntry, GatewaySection
+from gateway.core.drf import DataRequest
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """One configured service."""
+
+    name: str
+    url: BackendUrl
+    auth: Auth
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """One configured device; `request` has an explicit event that repeats."""
+
+    entry: DeviceEntry
+    request: DataRequest
+    read_backend: str
+    write_backend: str
+    file: str
+    line: int  # from 1; 0 when it has none
+
+    @property
+    def place(self) -> str:
+        """File and line, for people."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that was configured. `notes` say, one sentence each, what is accepted but will not work as written."""
+
+    file: str
+    gateway: GatewaySection
+    backends: Mapping[str, BackendConfig]
+    metadata: BackendUrl | None
+    devices: tuple[DeviceConfig, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,149 @@
+"""load: the text of a configuration, the environment and a way to read includes -> Config, or every error at once."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from pydantic import ValidationError
+
+from gateway.config.backend_url import BackendUrl
+from gateway.config.config import BackendConfig, Config, DeviceConfig
+from gateway.config.entries import Entries
+from gateway.config.models import Auth, ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, ReadWrite
+from gateway.config.problems import ConfigErrors, Path, Places, problems_of, raise_all
+from gateway.config.source import override, read_csv, read_yaml
+from gateway.core.errors import BadConfig, BadInput
+
+NOT_BUILT = "is not in this version and has no effect"
+_COLUMNS = {
+    *(set(DeviceEntry.model_fields) - {"bits", "confirm"}),
+    *(f"confirm.{key}" for key in ConfirmSection.model_fields),
+    *(f"backend.{key}" for key in ReadWrite.model_fields),
+}
+
+
+def load(text: str, file: str, environ: Mapping[str, str], read_include: Callable[[str], str]) -> Config:
+    """The checked configuration; raises ConfigErrors with everything that is wrong.
+
+    `file` is its name in messages. `read_include` gives the text of an included file, whose name is relative to
+    this one, or raises OSError. Scalars are overridden by `ACGATE__SECTION__KEY` of `environ`.
+    """
+    return _Loading(file, read_include).load(text, environ)
+
+
+class _Loading:
+    """One run of `load`: what is wrong gathers in `problems`."""
+
+    def __init__(self, file: str, read_include: Callable[[str], str]) -> None:
+        self.file = file
+        self.read_include = read_include
+        self.places = Places(file)
+        self.problems: list[BadInput] = []
+
+    def load(self, text: str, environ: Mapping[str, str]) -> Config:
+        """Every step of the way; a step that finds a problem lets the others find theirs."""
+        data = self._data(text, environ)
+        listed = data.get("devices") or []
+        if not isinstance(listed, list):
+            self.problems.append(self.places.problem(("devices",), "is a list; begin each entry with '- device:'"))
+            listed = []
+        sections = self._sections({**data, "devices": []})
+        backends = _backends(sections) if sections else {}
+        written = data.get("backends")
+        names = tuple(written) if isinstance(written, dict) else ()
+        entries = Entries({name: backend.url for name, backend in backends.items()}, names, self.places)
+        devices = tuple(self._devices(listed, entries))
+        raise_all(self.problems)
+        assert sections is not None  # or there was a problem
+        metadata = BackendUrl.parse(sections.metadata.url) if sections.metadata else None
+        notes = (*self._not_built(sections, backends), *(str(note) for note in entries.notes.values()))
+        return Config(self.file, sections.gateway, backends, metadata, devices, notes)
+
+    def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
+        try:
+            data = read_yaml(text, self.file, self.places)
+            if data is None:
+                data = {}
+            if not isinstance(data, dict):
+                raise self.places.problem((), "is a mapping with the keys gateway, backends and devices", "")
+            override(data, environ, self.places)
+        except BadConfig as error:
+            raise ConfigErrors([error]) from None
+        return data
+
+    def _sections(self, data: dict[str, object]) -> ConfigFile | None:
+        """Everything but the devices, whose entries are judged one by one."""
+        try:
+            return ConfigFile.model_validate(data)
+        except ValidationError as error:
+            self.problems += problems_of(error, ConfigFile, self.places)
+            return None
+
+    def _devices(self, listed: list[object], entries: Entries) -> Iterator[DeviceConfig]:
+        for path, data in self._expanded(listed):
+            try:
+                yield entries.device(DeviceEntry.model_validate(data), path)
+            except ValidationError as error:
+                self.problems += problems_of(error, DeviceEntry, self.places, path)
+            except BadConfig as problem:
+                self.problems.append(problem)
+
+    def _expanded(self, listed: list[object]) -> Iterator[tuple[Path, object]]:
+        """The entries with those of included files in their places."""
+        for index, data in enumerate(listed):
+            path: Path = ("devices", index)
+            if not isinstance(data, dict) or "include" not in data:
+                yield path, data
+                continue
+            try:
+                yield from self._included(IncludeEntry.model_validate(data).include, path)
+            except ValidationError as error:
+                self.problems += problems_of(error, IncludeEntry, self.places, path)
+            except BadConfig as problem:
+                self.problems.append(problem)
+
+    def _included(self, name: str, path: Path) -> Iterator[tuple[Path, object]]:
+        kind = name.rpartition(".")[2].lower()
+        if kind not in ("csv", "yaml", "yml"):
+            raise self.places.problem((*path, "include"), f"{name!r} is neither .csv nor .yaml", "include")
+        try:
+            text = self.read_include(name)
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is no UTF-8 text"
+            reason = f"cannot read {name!r} ({why}); the name is relative to the configuration file"
+            raise self.places.problem((*path, "include"), reason, "include") from None
+        if kind == "csv":
+            for line, data in read_csv(text, name, _COLUMNS):
+                self.places.note((*path, line), name, line)
+                yield (*path, line), data
+            return
+        inner = read_yaml(text, name, self.places, path)
+        if isinstance(inner, dict) and set(inner) == {"devices"}:
+            path, inner = (*path, "devices"), inner["devices"]
+        if not isinstance(inner, list):
+            raise self.places.problem(path, "an included file is a list of devices", "")
+        for index, data in enumerate(inner):
+            if isinstance(data, dict) and "include" in data:
+                raise self.places.problem((*path, index), "an included file includes no others", "include")
+            yield (*path, index), data
+
+    def _not_built(self, sections: ConfigFile, backends: Mapping[str, BackendConfig]) -> Iterator[str]:
+        """What the models accept and this version does not do."""
+        unbuilt: list[Path] = [
+            ("gateway", key) for key in ("access_file", "http") if getattr(sections.gateway, key) is not None
+        ]
+        unbuilt += [(key,) for key in ("on_demand", "history") if getattr(sections, key) is not None]
+        if sections.metadata is not None and not BackendUrl.parse(sections.metadata.url).built:
+            unbuilt.append(("metadata",))
+        unbuilt += [("backends", backend.name, "auth") for backend in backends.values() if backend.auth != Auth()]
+        for path in unbuilt:
+            yield str(self.places.problem(path, NOT_BUILT))
+        for backend in backends.values():
+            if not backend.url.built:
+                reason = f"{backend.url.scheme} is not in this version; its devices will not be served"
+                yield str(self.places.problem(("backends", backend.name, "url"), reason))
+
+
+def _backends(sections: ConfigFile) -> dict[str, BackendConfig]:
+    return {
+        name: BackendConfig(name, BackendUrl.parse(section.url), section.auth)
+        for name, section in sections.backends.items()
+    }

@@ -1,0 +1,249 @@
+"""The configuration as pydantic models: what may be written, which defaults hold, and its JSON Schema.
+
+`load.py` turns a checked `ConfigFile` into the `Config` that the program works with.
+"""
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+from gateway.config.backend_url import BackendUrl
+from gateway.config.commands import COMMANDS
+from gateway.config.problems import suggestion
+from gateway.core.errors import BadUrl
+
+PropertyName = Literal["reading", "setting", "status", "control"]
+
+
+def _words(value: object) -> object:
+    """A list may be written as one text, words divided by commas or spaces: in CSV and in the environment."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
+def _switch(value: object) -> object:
+    """On or off; true and false are understood, since other YAML readers turn the words into them."""
+    if isinstance(value, str) and value.lower() in ("on", "off"):
+        return value.lower() == "on"
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"is on or off, not {value!r}")
+
+
+def _url(value: str) -> str:
+    try:
+        BackendUrl.parse(value)
+    except BadUrl as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        IPv4Network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is no network; write for example 127.0.0.0/8 or 192.0.2.7") from None
+    return value
+
+
+def _interface(value: str) -> str:
+    try:
+        IPv4Address(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is no IPv4 address; write for example 127.0.0.1") from None
+    return value
+
+
+class Section(BaseModel):
+    """A mapping of the file; a key that no model knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)]
+Interfaces = Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], BeforeValidator(_words)]
+Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=Literal["on", "off"] | bool)]
+
+
+class GatewaySection(Section):
+    """The gateway itself."""
+
+    name: str = Field(default="GW1", pattern=r"^[A-Za-z0-9_-]{1,20}$", description="prefix of the diagnostic PVs")
+    interfaces: Interfaces = Field(
+        default=(), description="addresses to listen on; empty: as the EPICS environment says"
+    )
+    writes: Switch = Field(default=False, description="off refuses every put, whatever else is said")
+    access_file: str | None = Field(default=None, description="EPICS access security file")
+    allow: Networks = Field(default=(), description="client networks; empty: where the gateway is bound")
+    http: str | None = Field(default=None, description="host:port of the web console")
+    buffer: int = Field(default=1000, ge=1, le=1_000_000, description="depth of the circular buffers, in readings")
+
+
+class Kerberos(Section):
+    """Kerberos; an empty mapping takes the ticket of the environment."""
+
+    principal: str | None = Field(default=None, description="client principal")
+    keytab: str | None = Field(default=None, description="file that the ticket is obtained from")
+    cache: str | None = Field(default=None, description="credential cache")
+
+
+class Jwt(Section):
+    """A JSON Web Token."""
+
+    token_file: str = Field(description="file that holds the token; read again when it changes")
+
+
+class Auth(Section):
+    """Credentials of one backend. Secrets stand in files, never in the configuration."""
+
+    kerberos: Kerberos | None = None
+    jwt: Jwt | None = None
+
+
+class BackendSection(Section):
+    """One service."""
+
+    url: Url = Field(description="scheme://host:port?key=value; the scheme chooses the adapter")
+    auth: Auth = Auth()
+
+
+class MetadataSection(Section):
+    """Where units, limits and labels come from."""
+
+    url: Url
+
+
+class ReadWrite(Section):
+    """Different backends for reading and writing."""
+
+    read: str
+    write: str
+
+
+def _route_kind(value: object) -> str:
+    return (
+        "<split>" if isinstance(value, dict | ReadWrite) else "<list>" if isinstance(value, list | tuple) else "<name>"
+    )
+
+
+Route = Annotated[
+    Annotated[str, Tag("<name>")]
+    | Annotated[ReadWrite, Tag("<split>")]
+    | Annotated[tuple[str, ...], Field(min_length=1), Tag("<list>")],
+    Discriminator(_route_kind),
+]
+
+
+class ConfirmSection(Section):
+    """Confirmation of a write by readback."""
+
+    tolerance: float = Field(ge=0, description="absolute, in units of the setting")
+    timeout: float = Field(default=2.0, gt=0, le=3600, description="s, from the backend's acceptance")
+    interval: float = Field(default=0.2, ge=0.01, le=60, description="s between two readbacks")
+
+
+class BitSection(Section):
+    """One bit, or group of bits, of the STATUS word."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,20}$", description="last part of the PV name")
+    mask: int = Field(ge=0, le=0xFFFFFFFF)
+    match: int | None = Field(
+        None, ge=0, le=0xFFFFFFFF, description="true when (word & mask) is this; default: the mask"
+    )
+    invert: bool = Field(default=False, description="whether the word is inverted first")
+    true_text: str = "on"
+    false_text: str = "off"
+
+
+class CommandSection(Section):
+    """One command of CONTROL."""
+
+    code: int = Field(ge=0, le=255)
+    name: str = Field(min_length=1)
+
+
+def _command_name(value: str) -> str:
+    if value.upper() not in COMMANDS:
+        remedy = suggestion(value, COMMANDS)
+        raise ValueError(f"{value!r} is no conventional command; {remedy} Otherwise write {{code: 12, name: {value}}}")
+    return value.upper()
+
+
+def _command_kind(value: object) -> str:
+    return "<name>" if isinstance(value, str) else "<command>"
+
+
+CommandEntry = Annotated[
+    Annotated[str, AfterValidator(_command_name), Tag("<name>")] | Annotated[CommandSection, Tag("<command>")],
+    Discriminator(_command_kind),
+]
+Commands = Annotated[tuple[CommandEntry, ...], BeforeValidator(_words)]
+
+
+Properties = Annotated[tuple[PropertyName, ...], Field(min_length=1), BeforeValidator(_words)]
+
+
+class DeviceEntry(Section):
+    """One device and the PVs that it becomes. What is said here wins over the device database."""
+
+    device: str = Field(description="ACNET device or data request, for example M:OUTTMP or B:IRMS06[0:63]")
+    event: str | None = Field(
+        default=None, description="when it is acquired, for example p,1000 or e,0f; default p,1000"
+    )
+    backend: Route | None = Field(default=None, description="needed when there is more than one backend")
+    writable: bool = False
+    confirm: ConfirmSection | None = None
+    write_timeout: float = Field(default=5.0, gt=0, le=3600, description="s that a write may take")
+    name: str | None = Field(
+        default=None, pattern=r"^[!-~]{1,60}$", description="PV name; default: the name of the device"
+    )
+    properties: Properties | None = None
+    description: str | None = None
+    units: str | None = None
+    precision: int | None = Field(default=None, ge=0, le=17)
+    low: float | None = Field(default=None, description="display limit, in units")
+    high: float | None = None
+    length: int | None = Field(default=None, ge=1, le=4_000_000, description="elements; for text: characters")
+    text: bool | None = Field(default=None, description="whether it delivers display text in place of numbers")
+    bits: tuple[BitSection, ...] | None = None
+    commands: Commands | None = Field(default=None, max_length=256)
+
+
+class IncludeEntry(Section):
+    """Further devices from a CSV or YAML file, relative to this file."""
+
+    include: str
+
+
+class OnDemandSection(Section):
+    """PVs that are made when somebody searches for them."""
+
+    allow: Words = ()
+    deny: Words = ()
+    linger: float = Field(default=60.0, ge=0, description="s that an unused PV lives")
+
+
+class HistorySection(Section):
+    """The database of values."""
+
+    url: str
+    match: Words = ("*",)
+
+
+class ConfigFile(Section):
+    """The whole file."""
+
+    gateway: GatewaySection = GatewaySection()
+    backends: dict[str, BackendSection] = Field(min_length=1)
+    metadata: MetadataSection | None = None
+    devices: tuple[DeviceEntry | IncludeEntry, ...] = ()
+    on_demand: OnDemandSection | None = None
+    history: HistorySection | None = None
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of the configuration file, for editors."""
+    schema = ConfigFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "acgate configuration"}

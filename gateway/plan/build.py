@@ -1,0 +1,135 @@
+"""build_plan: what was configured and what is known of the devices -> the Plan."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.config.config import Config, DeviceConfig
+from gateway.config.problems import raise_all
+from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.core.drf import DataRequest, Property
+from gateway.core.errors import BadConfig, BadInput
+from gateway.plan.family import family, member
+from gateway.plan.known import known
+from gateway.plan.limits import limits
+from gateway.plan.model import Confirm, DevicePlan, Kind, Plan, Watch
+from gateway.plan.names import name_reason, pv_name, splits
+
+
+def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, list[str]]:
+    """The plan and its warnings; raises ConfigErrors with every PV that cannot be.
+
+    `infos` are by canonical device name; a device that is not in it gets what is conventional.
+    """
+    building = _Building(infos)
+    for device in config.devices:
+        building.add(device)
+    section = config.gateway
+    plan = Plan(section.name, section.writes, section.buffer, tuple(building.watches), building.devices)
+    building.check_collisions(plan)
+    raise_all(building.problems)
+    return plan, building.warnings
+
+
+class _Building:
+    """A plan that grows device by device."""
+
+    def __init__(self, infos: Mapping[str, DeviceInfo]) -> None:
+        self._infos = infos
+        self._rows: dict[tuple[str, str, Kind, int], int] = {}  # backend, key of the request, kind, length
+        self._sources: dict[str, DeviceConfig] = {}  # by PV name
+        self.watches: list[Watch] = []
+        self.devices: dict[str, DevicePlan] = {}
+        self.problems: list[BadInput] = []
+        self.warnings: list[str] = []
+
+    def add(self, config: DeviceConfig) -> None:
+        """Plan one device, or note why that cannot be."""
+        name = pv_name(config.request, config.entry.name)
+        if name in self.devices:
+            first = self._sources[name].place
+            self.problems.append(_wrong(config, f"duplicate PV {name!r}, first in {first}; give one of them a 'name'"))
+            return
+        if config.entry.name is not None and (reason := name_reason(config.entry.name)):
+            self.problems.append(_wrong(config, reason))
+            return
+        info = known(config, self._infos.get(config.request.device))
+        if any(value is not None and value.length == 0 for value in (info.reading, info.setting)):
+            reason = f"how long {config.request} is, nobody knows; add 'length', or write both ends of the range"
+            self.problems.append(_wrong(config, reason))
+            return
+        self._sources[name] = config
+        self.devices[name] = device = self._device(name, config, info)
+        self._warn(config, device)
+
+    def _device(self, name: str, config: DeviceConfig, info: DeviceInfo) -> DevicePlan:
+        entry, request, confirm = config.entry, config.request, config.entry.confirm
+        word = replace(request, property=Property.STATUS, range=None, field="BIT_VALUE")
+        status = replace(word, field=None)
+        return DevicePlan(
+            name=name,
+            info=info,
+            read_backend=config.read_backend,
+            write_backend=config.write_backend,
+            writable=entry.writable,
+            confirm=Confirm(confirm.tolerance, confirm.timeout, confirm.interval) if confirm else None,
+            write_timeout=entry.write_timeout,
+            reading_row=self._value_row(config, Property.READING, info.reading),
+            setting_row=self._value_row(config, Property.SETTING, info.setting),
+            word_row=self._row(config, word, Kind.SCALAR) if info.status else -1,
+            status_row=self._row(config, status, Kind.STATUS) if info.status else -1,
+            place=config.place,
+        )
+
+    def _value_row(self, config: DeviceConfig, prop: Property, info: PropertyInfo | None) -> int:
+        if info is None:
+            return -1
+        request = replace(config.request, property=prop)
+        if request.field == "RAW":
+            kind = Kind.RAW
+        elif info.text:
+            kind = Kind.TEXT
+        else:
+            kind = Kind.SCALAR if info.length == 1 else Kind.ARRAY
+        return self._row(config, request, kind, info.length)
+
+    def _row(self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1) -> int:
+        """The row of the watch; requests that mean the same share one."""
+        key = (config.read_backend, request.key(), kind, length)
+        row = self._rows.setdefault(key, len(self.watches))
+        if row == len(self.watches):
+            self.watches.append(Watch(request, kind, length, config.read_backend))
+        return row
+
+    def _warn(self, config: DeviceConfig, device: DevicePlan) -> None:
+        said = list(limits(device))
+        found = self._infos.get(config.request.device)
+        whole = found.reading.length if found and found.reading and not found.reading.text else 1
+        if whole > 1 and config.request.range is None and device.info.reading is not None:
+            name = config.request.device
+            said.append(
+                f"{name} has {whole} elements and a request without range is the first; write {name}[0:{whole - 1}]"
+            )
+        if device.writable and device.setting_row < 0 and not device.info.commands:
+            said.append("is writable, but has neither SETTING nor CONTROL")
+        if device.confirm and (device.setting_row < 0 or not device.writable):
+            said.append("'confirm' has no effect on a device without a writable SETTING")
+        self.warnings += (f"{config.place}: {config.entry.device}: {sentence}" for sentence in said)
+
+    def check_collisions(self, plan: Plan) -> None:
+        """Note devices of which a PV has the name of one that another device brings along."""
+        for name, config in self._sources.items():
+            for prefix, suffix in splits(name):
+                if suffix and prefix in self.devices and (clash := _clash(plan, prefix, name)):
+                    first = self._sources[prefix].place
+                    reason = f"duplicate PV {clash!r}, part of {prefix} in {first}; give one of them a 'name'"
+                    self.problems.append(_wrong(config, reason))
+
+
+def _clash(plan: Plan, outer: str, inner: str) -> str | None:
+    """The first PV of the device `inner` that `outer`, whose name is the beginning of its name, has too."""
+    names = (spec.name for spec in family(plan, plan.devices[inner]))
+    return next((name for name in names if member(plan, plan.devices[outer], name[len(outer) + 1 :])), None)
+
+
+def _wrong(config: DeviceConfig, reason: str) -> BadConfig:
+    return BadConfig(config.file, config.line, "device" if config.entry.name is None else "name", reason)

@@ -1,0 +1,172 @@
+"""The PVs of one device, made when somebody asks: all of them, or one by its name (contract.md 4)."""
+
+from collections.abc import Callable, Iterator
+
+from gateway.core.device_info import PropertyInfo
+from gateway.core.drf import DataRequest
+from gateway.core.write_state import WriteState
+from gateway.plan.model import DevicePlan, Kind, Plan, PvSpec, PvType, Role
+from gateway.plan.names import MOST_LABELS, label, splits
+
+_TYPES = {Kind.TEXT: PvType.TEXT, Kind.RAW: PvType.BYTES}  # the others are doubles
+_MESSAGE = 256  # characters of a long string, its NUL included
+_STANDARD = 5  # bits below come from STATUS as evaluated by the server, the others from the word
+_WRITE_STATES = tuple(state.name for state in WriteState)
+
+
+def family(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    """Every PV of the device, its reading first."""
+    for part in _PARTS.values():
+        yield from part(plan, device)
+
+
+def find(plan: Plan, name: str) -> PvSpec | None:
+    """The PV of that name, case and all; None when the plan has none. Makes few others on the way."""
+    found = (member(plan, plan.devices[prefix], suffix) for prefix, suffix in splits(name) if prefix in plan.devices)
+    return next((spec for spec in found if spec is not None), None)
+
+
+def member(plan: Plan, device: DevicePlan, suffix: str) -> PvSpec | None:
+    """The PV of one device whose name ends in that suffix, which is empty for the reading."""
+    part = _PARTS.get(suffix.partition(":")[0])
+    if part is None:
+        return None
+    name = f"{device.name}:{suffix}" if suffix else device.name
+    return next((spec for spec in part(plan, device) if spec.name == name), None)
+
+
+def _value(plan: Plan, device: DevicePlan, role: Role, row: int, info: PropertyInfo, writable: bool) -> PvSpec:
+    """A PV that shows READING or SETTING. `writable` is said only where there is a setting."""
+    watch = plan.watches[row]
+    return PvSpec(
+        name=device.name if role is Role.READING else f"{device.name}:{role.value}",
+        role=role,
+        type=_TYPES.get(watch.kind, PvType.DOUBLE),
+        length=watch.length,
+        device=device.name,
+        row=row,
+        writable=writable,
+        write=plan.watches[device.setting_row].request.for_writing() if writable else None,
+        units=info.units,
+        precision=info.precision,
+        low=info.low,
+        high=info.high,
+        description=device.info.description,
+    )
+
+
+def _reading(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    if device.info.reading is not None:
+        writable = device.writable and device.setting_row >= 0  # the implicit conversion
+        yield _value(plan, device, Role.READING, device.reading_row, device.info.reading, writable)
+
+
+def _setpoint(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    if device.info.setting is not None:
+        yield _value(plan, device, Role.SETPOINT, device.setting_row, device.info.setting, device.writable)
+
+
+def _readback(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    if device.info.setting is not None:
+        yield _value(plan, device, Role.READBACK, device.setting_row, device.info.setting, False)
+
+
+def _status(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    if not device.info.status:
+        return
+    yield _plain(device, Role.STATUS_WORD, PvType.LONG, row=device.word_row)
+    for bit in device.info.bits:
+        yield PvSpec(
+            name=f"{device.name}:{Role.STATUS_BIT.value}{bit.name}",
+            role=Role.STATUS_BIT,
+            type=PvType.ENUM,
+            length=1,
+            device=device.name,
+            row=device.status_row if bit.order < _STANDARD else device.word_row,
+            labels=(label(bit.false_text), label(bit.true_text)),
+            bit=bit,
+            description=device.info.description,
+        )
+
+
+def _command(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    commands = device.info.commands[:MOST_LABELS]
+    if commands:
+        yield PvSpec(
+            name=f"{device.name}:{Role.COMMAND.value}",
+            role=Role.COMMAND,
+            type=PvType.ENUM,
+            length=1,
+            device=device.name,
+            row=-1,
+            writable=device.writable,
+            write=DataRequest.parse(device.info.device).for_command() if device.writable else None,
+            labels=tuple(label(command.name) for command in commands),
+            codes=tuple(command.code for command in commands),
+            description=device.info.description,
+        )
+
+
+def _history(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    info, row = device.info.reading, device.reading_row
+    if info is None or plan.watches[row].kind is not Kind.SCALAR:
+        return
+    values = _plain(device, Role.HISTORY_VALUES, PvType.DOUBLE, plan.buffer, row, info.units, info.precision)
+    yield values
+    yield _plain(device, Role.HISTORY_TIMES, PvType.DOUBLE, plan.buffer, row, "s", 6)
+    yield _plain(device, Role.HISTORY_COUNT, PvType.LONG, row=row)
+
+
+def _write(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    if device.writable:
+        yield _plain(device, Role.WRITE_STATE, PvType.ENUM, labels=_WRITE_STATES)
+        for role in (Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME):
+            yield _plain(device, role, PvType.TEXT, _MESSAGE)
+
+
+def _gateway(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    yield _plain(device, Role.BACKEND, PvType.STRING)
+    yield _plain(device, Role.AGE, PvType.DOUBLE, units="s")
+    yield _plain(device, Role.ERROR, PvType.STRING)
+    yield _plain(device, Role.DROPS, PvType.LONG)
+
+
+def _plain(
+    device: DevicePlan,
+    role: Role,
+    kind: PvType,
+    length: int = 1,
+    row: int = -1,
+    units: str = "",
+    precision: int = 3,
+    labels: tuple[str, ...] = (),
+) -> PvSpec:
+    """A PV that nobody sets and that has no limits."""
+    return PvSpec(
+        name=f"{device.name}:{role.value}",
+        role=role,
+        type=kind,
+        length=length,
+        device=device.name,
+        row=row,
+        labels=labels,
+        units=units,
+        precision=precision,
+        description=device.info.description,
+    )
+
+
+_PARTS: dict[str, Callable[[Plan, DevicePlan], Iterator[PvSpec]]] = {  # by the first part of the suffix
+    "": _reading,
+    "SP": _setpoint,
+    "SP_RBV": _readback,
+    "STS": _status,
+    "CMD": _command,
+    "HIST": _history,
+    "WR": _write,
+    "GW": _gateway,
+}

@@ -1,0 +1,140 @@
+"""Plan: the complete, immutable description of every PV of one gateway.
+
+A plan has few objects per device, however many PVs a device has: `DevicePlan.pvs()` makes the specifications of
+its PVs when somebody asks. What is acquired is a `Watch`; its place in `Plan.watches` is its row in the table
+of devices.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gateway.core.device_info import DeviceInfo, StatusBit
+from gateway.core.drf import DataRequest
+
+
+class Kind(Enum):
+    """The kind of a request's values (values.md 2); it does not change while the plan lives."""
+
+    SCALAR = "scalar"
+    ARRAY = "array"
+    TEXT = "text"
+    TEXT_ARRAY = "text array"
+    RAW = "raw"
+    STATUS = "basic status"
+    ANALOG = "analog alarm"
+    DIGITAL = "digital alarm"
+
+
+class Role(Enum):
+    """What a PV is to its device; the value is the suffix of its name (contract.md 4)."""
+
+    READING = ""
+    SETPOINT = "SP"
+    READBACK = "SP_RBV"
+    STATUS_WORD = "STS"
+    STATUS_BIT = "STS:"  # and the name of the bit
+    COMMAND = "CMD"
+    HISTORY_VALUES = "HIST:V"
+    HISTORY_TIMES = "HIST:T"
+    HISTORY_COUNT = "HIST:N"
+    WRITE_STATE = "WR:STATE"
+    WRITE_MESSAGE = "WR:MSG"
+    WRITE_WHO = "WR:WHO"
+    WRITE_TIME = "WR:TIME"
+    BACKEND = "GW:BACKEND"
+    AGE = "GW:AGE"
+    ERROR = "GW:ERR"
+    DROPS = "GW:DROPS"
+
+
+class PvType(Enum):
+    """EPICS types that PVs have."""
+
+    DOUBLE = "double"
+    LONG = "long"
+    ENUM = "enum"
+    STRING = "string"  # up to 39 characters
+    TEXT = "text"  # char waveform with a closing NUL
+    BYTES = "bytes"  # unsigned char waveform
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One request that is acquired for as long as the plan lives: one row of the device table."""
+
+    request: DataRequest  # with an explicit event
+    kind: Kind
+    length: int  # elements; 1 for scalars, capacity in characters for text
+    backend: str  # name of the backend that serves it
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How a write is confirmed by readback."""
+
+    tolerance: float  # absolute, in units of the setting
+    timeout: float  # s, from the backend's acceptance
+    interval: float = 0.2  # s between two readbacks
+
+
+@dataclass(frozen=True, slots=True)
+class PvSpec:
+    """One PV. Limits are NaN when unknown; `row` is -1 for PVs that show no watch of their own."""
+
+    name: str
+    role: Role
+    type: PvType
+    length: int  # elements, 1 for scalars
+    device: str  # name of its DevicePlan
+    row: int
+    writable: bool = False
+    write: DataRequest | None = None  # the write form, where a put means a setting
+    labels: tuple[str, ...] = ()  # of an enum
+    codes: tuple[int, ...] = ()  # of a command enum: what is set for each label
+    bit: StatusBit | None = None
+    units: str = ""
+    precision: int = 3
+    low: float = float("nan")
+    high: float = float("nan")
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePlan:
+    """One configured device. Rows index `Plan.watches`; -1 where the device lacks the property."""
+
+    name: str  # of its reading PV, the prefix of the others
+    info: DeviceInfo
+    read_backend: str
+    write_backend: str
+    writable: bool
+    confirm: Confirm | None
+    write_timeout: float  # s
+    reading_row: int = -1
+    setting_row: int = -1
+    word_row: int = -1  # STATUS.BIT_VALUE
+    status_row: int = -1  # STATUS
+    place: str = ""  # file and line of its configuration
+
+    def rows(self) -> tuple[int, ...]:
+        """Its rows of the device table."""
+        return tuple(r for r in (self.reading_row, self.setting_row, self.word_row, self.status_row) if r >= 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every PV of one gateway."""
+
+    gateway: str  # prefix of the diagnostic PVs
+    writes: bool  # False refuses every put
+    buffer: int  # depth of the circular buffers, in readings
+    watches: tuple[Watch, ...]
+    devices: Mapping[str, DevicePlan] = field(default_factory=dict)  # by name
+
+    def pvs(self) -> Iterator[PvSpec]:
+        """Every PV of every device, in order of the configuration."""
+        from gateway.plan.family import family  # the families of PVs are a room of their own
+
+        for device in self.devices.values():
+            yield from family(self, device)

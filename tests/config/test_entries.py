@@ -1,0 +1,98 @@
+"""Device entries: data requests, events, routes and writing, each error with its line and remedy."""
+
+import pytest
+
+from gateway.config.entries import DEFAULT_EVENT
+from gateway.config.problems import ConfigErrors
+from tests.config.loading import loaded, with_devices
+
+
+def refused(entry: str) -> str:
+    with pytest.raises(ConfigErrors) as caught:
+        with_devices(entry)
+    return str(caught.value)
+
+
+def test_a_device_without_event_is_asked_for_every_second() -> None:
+    (device,) = with_devices("{device: 'M:OUTTMP', backend: dpm}").devices
+
+    assert device.request.event == DEFAULT_EVENT
+    assert str(device.request) == "M:OUTTMP.READING@P,1000,TRUE"
+
+
+@pytest.mark.parametrize(
+    "entry", ["{device: 'M:X@e,0f', backend: dpm}", "{device: 'M:X', event: 'e,0f', backend: dpm}"]
+)
+def test_the_event_stands_in_the_device_or_beside_it(entry: str) -> None:
+    (device,) = with_devices(entry).devices
+
+    assert str(device.request) == "M:X.READING@e,0f"
+
+
+def test_a_length_without_range_means_the_first_elements() -> None:
+    (array, text) = with_devices(
+        "{device: 'B:IRMS06', length: 64, backend: dpm}", "{device: 'M:T', text: true, length: 30, backend: dpm}"
+    ).devices
+
+    assert str(array.request) == "B:IRMS06.READING[0:63]@P,1000,TRUE"
+    assert str(text.request) == "M:T.READING@P,1000,TRUE"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{device: 'M: X', backend: dpm}", "gw.yaml:3: device: 'M: X' holds a space; take it out"),
+        (
+            "{device: 'M:X[3:1]', backend: dpm}",
+            "gw.yaml:3: device: invalid data request 'M:X[3:1]': range at position 3",
+        ),
+        ("{device: 'MY:PV', backend: dpm}", "is no ACNET device name"),
+        ("{device: 'N@H801', backend: dpm}", "ANALOG has no PVs; name READING, SETTING, STATUS or CONTROL"),
+        ("{device: 'N|LGXS.ON', backend: dpm}", "the field ON of STATUS has no PV of its own; leave it out"),
+        ("{device: 'M:X', event: 'x', backend: dpm}", "gw.yaml:3: event: invalid event 'x'"),
+        ("{device: 'M:X@p,100', event: 'p,200', backend: dpm}", "the event stands in the device 'M:X@p,100' too"),
+        ("{device: 'M:X', event: 'i', backend: dpm}", "gives no stream of readings; write for example p,1000"),
+        ("{device: 'M:X', event: 'u', backend: dpm}", "gives no stream of readings"),
+        ("{device: 'M:X'}", "is required where there are several backends; write one of dpm, acl"),
+        ("{device: 'M:X', backend: dpn}", "gw.yaml:3: backend: unknown backend 'dpn'; did you mean 'dpm'?"),
+        ("{device: 'M:X', backend: {read: dpm, write: dpn}}", "unknown backend 'dpn'"),
+        ("{device: 'M:X', backend: [dpm, dpn]}", "unknown backend 'dpn'"),
+        ("{device: 'M:X', backend: acl, writable: true}", "M:X is writable, but 'acl' (acl+https) cannot write"),
+        ("{device: 'M:X<-LIVEDATA', backend: dpm, writable: true}", "a request with a source cannot be set"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_place_and_remedy(entry: str, said: str) -> None:
+    assert said in refused(entry)
+
+
+def test_reading_and_writing_may_go_different_ways() -> None:
+    (device,) = with_devices("{device: 'M:X', writable: true, backend: {read: acl, write: dpm}}").devices
+
+    assert (device.read_backend, device.write_backend) == ("acl", "dpm")
+
+
+def test_the_only_backend_needs_no_mention() -> None:
+    config = loaded("backends: {a: {url: 'sim:'}}\ndevices: [{device: 'M:X'}]")
+
+    assert config.devices[0].read_backend == "a"
+
+
+def test_what_works_otherwise_than_written_is_noted_once() -> None:
+    config = with_devices(
+        "{device: 'M:X', event: 'p,10', backend: [dpm, acl]}",
+        "{device: 'M:Y', event: 'p,10', backend: [dpm, acl]}",
+        "{device: 'M:Z[0:40000]', backend: [dpm]}",
+    )
+
+    notes = [note for note in config.notes if "acl+https" not in note]
+    assert len(notes) == 3
+    assert "a list of backends is not in this version; 'dpm' is used" in "\n".join(notes)
+    assert "'p,10' is faster than the 67 ms" in "\n".join(notes)
+    assert "M:Z[0:40000]: the server knows array indices up to 32767" in "\n".join(notes)
+
+
+def test_a_writable_device_of_an_unusable_backend_is_told_of_the_backend_only() -> None:
+    with pytest.raises(ConfigErrors) as caught:
+        loaded("backends: {a: {url: 'dpn:'}}\ndevices: [{device: 'M:X', writable: true}]")
+
+    assert len(caught.value.problems) == 1

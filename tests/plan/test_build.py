@@ -1,0 +1,166 @@
+"""build_plan: rows that are shared, kinds, and every PV that cannot be."""
+
+import time
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.config.problems import ConfigErrors
+from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.plan.build import build_plan
+from gateway.plan.family import find
+from gateway.plan.model import Confirm, Kind
+from tests.config.loading import loaded
+from tests.plan.planning import HEAD, only, planned, warned
+
+
+def refused(*entries: str) -> str:
+    with pytest.raises(ConfigErrors) as caught:
+        planned(*entries)
+    return str(caught.value)
+
+
+def test_a_device_has_a_row_for_each_request() -> None:
+    plan = planned("{device: 'M:X'}")
+
+    assert [str(watch.request) for watch in plan.watches] == [
+        "M:X.READING@P,1000,TRUE",
+        "M:X.SETTING@P,1000,TRUE",
+        "M:X.STATUS.BIT_VALUE@P,1000,TRUE",
+        "M:X.STATUS@P,1000,TRUE",
+    ]
+    assert only(plan).rows() == (0, 1, 2, 3)
+    assert [watch.kind for watch in plan.watches] == [Kind.SCALAR, Kind.SCALAR, Kind.SCALAR, Kind.STATUS]
+
+
+def test_requests_that_mean_the_same_share_a_row() -> None:
+    plan = planned("{device: 'M:X', event: 'p,1000'}", "{device: 'M:X', name: OTHER, event: 'P,1S'}")
+
+    assert len(plan.watches) == 4
+    assert plan.devices["M:X"].rows() == plan.devices["OTHER"].rows()
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "length"),
+    [
+        ("{device: 'M:X[0:3]'}", Kind.ARRAY, 4),
+        ("{device: 'M:X', text: true}", Kind.TEXT, 256),
+        ("{device: 'M:X.RAW'}", Kind.RAW, 8),
+        ("{device: 'M:X[2]'}", Kind.SCALAR, 1),
+    ],
+)
+def test_the_kind_follows_from_field_text_and_length(entry: str, kind: Kind, length: int) -> None:
+    watch = planned(entry).watches[0]
+
+    assert (watch.kind, watch.length) == (kind, length)
+
+
+def test_a_device_knows_its_way_of_writing_and_its_place() -> None:
+    device = only(planned("{device: 'M:X', writable: true, write_timeout: 3, confirm: {tolerance: 0.1}}"))
+
+    assert device.confirm == Confirm(0.1, 2.0, 0.2)
+    assert (device.write_timeout, device.place, device.write_backend) == (3.0, "gw.yaml:4", "a")
+    assert device.word_row == 2
+
+
+def test_the_plan_has_the_name_switch_and_depth_of_the_gateway() -> None:
+    plan = planned("{device: 'M:X'}")
+
+    assert (plan.gateway, plan.writes, plan.buffer) == ("GW1", True, 10)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (
+            ("{device: 'M:X'}", "{device: 'M:X@p,100'}"),
+            "gw.yaml:5: device: duplicate PV 'M:X', first in gw.yaml:4; give one of them a 'name'",
+        ),
+        (
+            ("{device: 'M:X'}", "{device: 'M:Y', name: 'M:X:STS:ON'}"),
+            "gw.yaml:5: name: duplicate PV 'M:X:STS:ON', part of M:X in gw.yaml:4; give one of them a 'name'",
+        ),
+        (
+            ("{device: 'M:X', bits: [{name: SP, mask: 1}]}", "{device: 'M_Y', name: 'M:X:STS'}"),
+            "gw.yaml:5: name: duplicate PV 'M:X:STS:SP', part of M:X in gw.yaml:4",
+        ),
+        (("{device: 'M:X', name: 'A.DESC'}",), "gw.yaml:4: name: 'A.DESC' ends like a record field"),
+        (
+            ("{device: 'M:X[]'}",),
+            "gw.yaml:4: device: how long M:X.READING[:]@P,1000,TRUE is, nobody knows; add 'length'",
+        ),
+    ],
+)
+def test_a_pv_that_cannot_be_is_refused_with_both_places(entries: tuple[str, ...], said: str) -> None:
+    assert said in refused(*entries)
+
+
+def test_a_device_name_within_another_that_is_no_pv_of_it_may_be() -> None:
+    assert len(planned("{device: 'M:X'}", "{device: 'M|Y', name: 'M:X:SP'}").devices) == 2
+    assert len(planned("{device: 'M:X'}", "{device: 'M:X:OTHER'}").devices) == 2
+
+
+def test_warnings_name_the_place_and_the_device() -> None:
+    infos = {"M:X": DeviceInfo("M:X", reading=PropertyInfo(length=64, units="a long unit"))}
+
+    _, warnings = warned("{device: 'M:X', writable: true, confirm: {tolerance: 1}}", infos=infos)
+
+    assert warnings == [
+        "gw.yaml:4: M:X: the units 'a long unit' take 11 bytes, EPICS shows 7",
+        "gw.yaml:4: M:X: M:X has 64 elements and a request without range is the first; write M:X[0:63]",
+        "gw.yaml:4: M:X: is writable, but has neither SETTING nor CONTROL",
+        "gw.yaml:4: M:X: 'confirm' has no effect on a device without a writable SETTING",
+    ]
+
+
+def test_confirmation_of_a_device_that_is_not_writable_is_warned_of() -> None:
+    assert "'confirm' has no effect" in warned("{device: 'M:X', confirm: {tolerance: 1}}")[1][0]
+
+
+def test_a_plan_of_ten_thousand_devices_is_made_in_three_seconds() -> None:
+    config = loaded(
+        HEAD + "  - include: d.csv\n", {"d.csv": "device\n" + "".join(f"S:D{n:05d}\n" for n in range(10_000))}
+    )
+    begin = time.process_time()
+
+    plan, _ = build_plan(config, {})
+
+    assert len(plan.watches) == 40_000
+    assert time.process_time() - begin < 3
+
+
+ENTRIES = st.fixed_dictionaries(
+    {
+        "device": st.sampled_from(
+            ["M:X", "M:X[0:3]", "M:X[]", "M:X[3:]", "M_X", "N|L", "N&L", "M:Y.RAW", "M:Y{0:3}.RAW"]
+        )
+    },
+    optional={
+        "name": st.sampled_from(["M:X:SP", "A", "B:C", "M:X:STS:ON", "M:X:STS", "A.B"]),
+        "writable": st.booleans(),
+        "text": st.booleans(),
+        "length": st.integers(1, 5),
+        "properties": st.lists(st.sampled_from(["reading", "setting", "status", "control"]), min_size=1),
+        "bits": st.lists(
+            st.fixed_dictionaries({"name": st.sampled_from(["ON", "on", "A", "SP"]), "mask": st.integers(0, 3)}),
+            max_size=3,
+        ),
+        "commands": st.lists(st.sampled_from(["ON", "OFF"]), max_size=2),
+    },
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ENTRIES, max_size=3))
+def test_no_two_pvs_have_one_name_and_each_is_found_by_it(entries: list[dict[str, object]]) -> None:
+    try:
+        plan, _ = build_plan(loaded(yaml.safe_dump({"backends": {"a": {"url": "sim:"}}, "devices": entries})), {})
+    except ConfigErrors:
+        return
+    pvs = list(plan.pvs())
+
+    assert len({spec.name for spec in pvs}) == len(pvs)
+    assert [find(plan, spec.name) for spec in pvs] == pvs
+    assert all(-1 <= spec.row < len(plan.watches) for spec in pvs)

@@ -1,0 +1,126 @@
+"""The PVs of one device: names, types, what a put means, and finding one without making all."""
+
+import pytest
+
+from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
+from gateway.plan.family import family, find, member
+from gateway.plan.model import PvType, Role
+from tests.plan.planning import by_name, only, planned
+
+GATEWAY = ["GW:BACKEND", "GW:AGE", "GW:ERR", "GW:DROPS"]
+
+
+def names(entry: str, info: DeviceInfo | None = None) -> list[str]:
+    plan = planned(entry, infos={info.device: info} if info else None)
+    return [spec.name.removeprefix("M:X").removeprefix(":") for spec in family(plan, only(plan))]
+
+
+def test_of_an_unknown_device() -> None:
+    bits = ["STS", "STS:ON", "STS:READY", "STS:REMOTE", "STS:POSITIVE", "STS:RAMP"]
+
+    assert names("{device: 'M:X'}") == ["", "SP", "SP_RBV", *bits, "HIST:V", "HIST:T", "HIST:N", *GATEWAY]
+
+
+def test_of_a_writable_device_there_are_also_commands_and_the_outcome_of_writes() -> None:
+    made = names("{device: 'M:X', writable: true}")
+
+    assert "CMD" in made
+    assert [name for name in made if name.startswith("WR:")] == ["WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME"]
+
+
+def test_of_an_array_there_is_no_history() -> None:
+    assert names("{device: 'M:X[0:3]', properties: reading}") == ["", *GATEWAY]
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("M_X", ["SP", "SP_RBV"]), ("M&X", ["CMD"]), ("M:X.STATUS", ["STS", "STS:ON"])]
+)
+def test_of_one_property_only_its_own(device: str, expected: list[str]) -> None:
+    info = DeviceInfo("M:X", bits=(StatusBit(0, "ON", 1, 1, False, "on", "off"),), commands=(Command(0, "RESET"),))
+
+    assert names(f"{{device: '{device}'}}", info) == [*expected, *GATEWAY]
+
+
+def test_a_put_on_reading_or_setpoint_of_a_writable_device_is_a_setting() -> None:
+    pvs = by_name(planned("{device: 'M:X[0:1]', writable: true}"))
+
+    assert str(pvs["M:X"].write) == "M:X.SETTING[0:1]@N"
+    assert pvs["M:X"].writable
+    assert pvs["M:X:SP"].write == pvs["M:X"].write
+    assert not pvs["M:X:SP_RBV"].writable
+    assert pvs["M:X:SP"].row == pvs["M:X:SP_RBV"].row
+
+
+def test_nothing_of_a_device_that_is_not_writable_can_be_put() -> None:
+    assert not any(spec.writable or spec.write for spec in planned("{device: 'M:X'}").pvs())
+
+
+def test_a_writable_device_without_setting_has_a_reading_that_cannot_be_put() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(), commands=(Command(0, "RESET"),))
+
+    pvs = by_name(planned("{device: 'M:X', writable: true}", infos={"M:X": info}))
+
+    assert not pvs["M:X"].writable
+    assert str(pvs["M:X:CMD"].write) == "M:X.CONTROL@N"
+
+
+def test_readings_carry_what_is_known_of_them() -> None:
+    info = DeviceInfo("M:X", "hello", reading=PropertyInfo(units="V", low=0.0, high=9.0, precision=2))
+
+    spec = by_name(planned("{device: 'M:X'}", infos={"M:X": info}))["M:X"]
+
+    assert (spec.units, spec.low, spec.high, spec.precision, spec.description) == ("V", 0.0, 9.0, 2, "hello")
+    assert (spec.role, spec.type, spec.length, spec.row) == (Role.READING, PvType.DOUBLE, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("entry", "kind", "length"),
+    [("{device: 'M:X.RAW'}", PvType.BYTES, 8), ("{device: 'M:X', text: true}", PvType.TEXT, 256)],
+)
+def test_raw_data_are_bytes_and_texts_are_long_strings(entry: str, kind: PvType, length: int) -> None:
+    spec = by_name(planned(entry))["M:X"]
+
+    assert (spec.type, spec.length) == (kind, length)
+
+
+def test_standard_bits_come_from_the_status_and_others_from_the_word() -> None:
+    plan = planned("{device: 'M:X', bits: [{name: 'ON', mask: 1}, {name: door, mask: 2, true_text: open}]}")
+    pvs, device = by_name(plan), only(plan)
+
+    assert pvs["M:X:STS:ON"].row == device.status_row
+    assert pvs["M:X:STS:DOOR"].row == device.word_row == pvs["M:X:STS"].row
+    assert pvs["M:X:STS:DOOR"].labels == ("off", "open")
+    assert pvs["M:X:STS:DOOR"].bit is not None
+
+
+def test_a_command_enum_has_sixteen_labels_with_their_codes() -> None:
+    info = DeviceInfo("M:X", commands=tuple(Command(n + 1, f"C{n}") for n in range(20)))
+
+    spec = by_name(planned("{device: 'M&X', writable: true}", infos={"M:X": info}))["M:X:CMD"]
+
+    assert len(spec.labels) == len(spec.codes) == 16
+    assert (spec.labels[0], spec.codes[0]) == ("C0", 1)
+
+
+def test_history_is_as_long_as_the_buffer() -> None:
+    assert by_name(planned("{device: 'M:X'}"))["M:X:HIST:V"].length == 10
+
+
+def test_every_pv_is_found_by_its_name() -> None:
+    plan = planned("{device: 'M:X', writable: true}", "{device: 'M:X', name: 'A:B:C'}")
+
+    assert all(find(plan, spec.name) == spec for spec in plan.pvs())
+
+
+@pytest.mark.parametrize("name", ["M:Y", "m:x", "M:X:NO", "M:X:STS:NO", "M:X:", "", ":", "M:X:GW"])
+def test_other_names_are_not_found(name: str) -> None:
+    assert find(planned("{device: 'M:X'}"), name) is None
+
+
+def test_a_member_is_found_by_its_suffix() -> None:
+    plan = planned("{device: 'M:X'}")
+
+    assert member(plan, only(plan), "NO") is None
+    found = member(plan, only(plan), "")
+    assert found is not None
+    assert found.name == "M:X"

@@ -1,0 +1,92 @@
+"""What DPM itself tells of devices: which properties exist, units, descriptions (dpm-http.md 7.2, 8.2)."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from gateway.backends.dpm_read import Reader
+from gateway.backends.dpm_readings import DataReply
+from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
+from gateway.core.drf import Property
+from gateway.core.ports import Clock
+from gateway.core.status import DISCONNECTED
+from gateway.wire import dpm
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 60  # devices in one list: eight requests each stay below the 500 of dpm-http.md 14.3
+_PROPERTIES = ("READING", "SETTING", "STATUS", "CONTROL", "ANALOG", "DIGITAL")
+_ALL = frozenset(Property[name] for name in _PROPERTIES)
+
+COMMANDS = tuple(
+    Command(code, name) for code, name in enumerate(["RESET", "ON", "OFF", "POSITIVE", "NEGATIVE", "RAMP", "DC"])
+)  # the conventional ones; those above differ from device to device (values.md 4.3)
+
+_STANDARD = (
+    ("ON", "on", "off"),
+    ("READY", "ready", "tripped"),
+    ("REMOTE", "remote", "local"),
+    ("POSITIVE", "positive", "negative"),
+    ("RAMP", "ramping", "DC"),
+)  # values.md 4.1, in order
+
+
+def requests_for(device: str, only: frozenset[Property] = _ALL) -> tuple[str, ...]:
+    """The requests whose answers describe a device; its reading is read to see whether it is a text."""
+    existence = (f"{device}.{name}@N" for name in _PROPERTIES if Property[name] in only)
+    values = (f"{device}.{name}@I" for name in ("STATUS", "READING") if Property[name] in only)
+    return (*existence, *values)
+
+
+def device_info(
+    device: str, infos: Mapping[str, dpm.DeviceInfoReply], replies: Mapping[str, DataReply]
+) -> DeviceInfo | None:
+    """What the answers, by request, say of a device; None when it has no property at all: it is unknown."""
+    present = {name: infos[f"{device}.{name}@N"] for name in _PROPERTIES if f"{device}.{name}@N" in infos}
+    if not present:
+        return None
+    text = isinstance(replies.get(f"{device}.READING@I"), dpm.TextReply | dpm.TextArrayReply)
+
+    def numbers(name: str) -> PropertyInfo | None:
+        return PropertyInfo(text=text, units=present[name].units or "") if name in present else None
+
+    return DeviceInfo(
+        device,
+        next(iter(present.values())).description,
+        numbers("READING"),
+        numbers("SETTING"),
+        "STATUS" in present,
+        _bits(replies.get(f"{device}.STATUS@I")),
+        COMMANDS if "CONTROL" in present else (),
+        "ANALOG" in present,
+        "DIGITAL" in present,
+    )
+
+
+def _bits(reply: DataReply | None) -> tuple[StatusBit, ...]:
+    """The standard attributes that a device has. DPM does not tell their masks: 0 means that only STATUS shows them."""
+    if not isinstance(reply, dpm.BasicStatusReply):
+        return ()
+    states = (reply.on, reply.ready, reply.remote, reply.positive, reply.ramp)
+    return tuple(
+        StatusBit(order, name, 0, 0, False, true_text, false_text)
+        for order, ((name, true_text, false_text), state) in enumerate(zip(_STANDARD, states, strict=True))
+        if state is not None
+    )
+
+
+def describe(
+    reader: Reader, devices: Sequence[str], only: Mapping[str, frozenset[Property]], clock: Clock, deadline: float
+) -> dict[str, DeviceInfo]:
+    """What is known of devices by the deadline, by canonical name; unknown ones are left out."""
+    found: dict[str, DeviceInfo] = {}
+    for begin in range(0, len(devices), _AT_ONCE):
+        some = devices[begin : begin + _AT_ONCE]
+        texts = {text: text for device in some for text in requests_for(device, only.get(device, _ALL))}
+        answers = reader.ask(texts, deadline)
+        for device in some:
+            if (info := device_info(device, answers.infos, answers.replies)) is not None:
+                found[device] = info
+        if answers.status == DISCONNECTED or clock.monotonic() >= deadline:
+            reason = answers.message if answers.status == DISCONNECTED else "time is over"
+            _log.warning("%d of %d devices are not described: %s", len(devices) - len(found), len(devices), reason)
+            break
+    return found

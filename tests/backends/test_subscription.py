@@ -1,0 +1,102 @@
+import threading
+
+import pytest
+
+from gateway.backends.subscription import BoundedSubscription
+from gateway.core.batch import ReadingBatch, batch_of
+from gateway.core.drf import DataRequest
+from gateway.core.errors import Closed
+from gateway.core.status import OK
+from gateway.core.values import Reading
+from gateway.runtime.worker import StopToken, Worker
+
+REQUEST = DataRequest.parse("M:OUTTMP@p,1000")
+
+
+def scalars(*values: float) -> ReadingBatch:
+    return batch_of([(0, Reading(REQUEST, value, 1, OK)) for value in values])
+
+
+def test_batches_come_in_the_order_in_which_they_were_put() -> None:
+    stream = BoundedSubscription(100)
+    stream.put(scalars(1.0, 2.0))
+    stream.put(scalars(3.0))
+    assert stream.get(0).value.tolist() == [1.0, 2.0]
+    assert stream.get(0).value.tolist() == [3.0]
+
+
+def test_nothing_within_the_timeout_is_an_empty_batch() -> None:
+    assert len(BoundedSubscription(100).get(0.01)) == 0
+
+
+def test_an_empty_batch_is_not_kept() -> None:
+    stream = BoundedSubscription(100)
+    stream.put(scalars())
+    stream.put(scalars(1.0))
+    assert stream.get(0).value.tolist() == [1.0]
+
+
+def test_past_the_bound_the_oldest_batches_give_way_and_are_counted() -> None:
+    stream = BoundedSubscription(3)
+    for batch in (scalars(1.0, 2.0), scalars(3.0), scalars(4.0, 5.0)):
+        stream.put(batch)
+    assert stream.dropped == 2
+    assert stream.get(0).value.tolist() == [3.0]
+    assert stream.get(0).value.tolist() == [4.0, 5.0]
+
+
+def test_a_batch_larger_than_the_bound_is_still_delivered() -> None:
+    stream = BoundedSubscription(2)
+    stream.put(scalars(1.0))
+    stream.put(scalars(2.0, 3.0, 4.0))
+    assert stream.get(0).value.tolist() == [2.0, 3.0, 4.0]
+    assert stream.dropped == 1
+
+
+def test_what_was_taken_makes_room() -> None:
+    stream = BoundedSubscription(2)
+    for value in range(10):
+        stream.put(scalars(float(value)))
+        stream.get(0)
+    assert stream.dropped == 0
+
+
+def test_a_getter_that_waits_is_freed_by_a_put_from_another_thread() -> None:
+    stream = BoundedSubscription(100)
+    worker = Worker("putter", lambda _: stream.put(scalars(7.0)))
+    worker.start()
+    assert stream.get(5.0).value.tolist() == [7.0]
+    assert worker.stop(5.0)
+
+
+def test_a_getter_that_waits_is_freed_by_close_with_closed() -> None:
+    stream = BoundedSubscription(100)
+    found: list[BaseException] = []
+    waits = threading.Event()
+
+    def getter(_: StopToken) -> None:
+        waits.set()
+        with pytest.raises(Closed) as raised:
+            stream.get(30.0)
+        found.append(raised.value)
+
+    worker = Worker("getter", getter)
+    worker.start()
+    assert waits.wait(5.0)
+    stream.close()
+    assert worker.stop(5.0)
+    assert len(found) == 1
+
+
+def test_after_close_nothing_is_taken_or_given_and_closing_again_does_nothing() -> None:
+    closes: list[int] = []
+    stream = BoundedSubscription(100, lambda: closes.append(1))
+    stream.put(scalars(1.0))
+    assert not stream.closed
+    stream.close()
+    stream.close()
+    stream.put(scalars(2.0))
+    assert stream.closed
+    assert closes == [1]
+    with pytest.raises(Closed):
+        stream.get(0)

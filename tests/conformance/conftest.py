@@ -1,0 +1,48 @@
+"""Every backend in front of the same facility."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from gateway.backends.open import open_backend
+from gateway.config.backend_url import BackendUrl
+from gateway.core.device_info import DeviceInfo
+from gateway.core.ports import Backend, DeviceInfoSource
+from gateway.runtime.clock import SystemClock
+from simulator.facility import Facility, shipped_facility
+from simulator.in_process import InProcessBackend
+from simulator.services import Services
+from tests.support.leaks import check_leaks
+
+
+@dataclass(frozen=True)
+class Side:
+    """A backend, and the facility that it leads to."""
+
+    backend: Backend
+    infos: DeviceInfoSource
+    facility: Facility
+
+    def describe(self, device: str) -> DeviceInfo:
+        return self.infos.describe([device], 5.0)[device]
+
+
+@pytest.fixture(params=["sim", "dpm+http"])
+def side(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """A backend of each scheme, and no trace of it afterwards."""
+    facility, clock = shipped_facility(), SystemClock()
+    with check_leaks():
+        if request.param == "sim":
+            in_process = InProcessBackend("under-test", facility, clock)
+            yield Side(in_process, in_process, facility)
+            in_process.close()
+            return
+        services = Services(facility, clock, dpm_http_port=0)
+        services.start()
+        assert services.dpm is not None
+        backend = open_backend("under-test", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
+        assert hasattr(backend, "describe")
+        yield Side(backend, backend, facility)
+        backend.close()
+        assert services.stop()

@@ -1,0 +1,46 @@
+"""With the times that ship: a loss is seen within five seconds, and the return within five more."""
+
+import time
+
+import pytest
+
+from gateway.backends.open import open_backend
+from gateway.config.backend_url import BackendUrl
+from gateway.core.drf import DataRequest
+from gateway.core.ports import Subscription
+from gateway.core.status import DISCONNECTED
+from gateway.runtime.clock import SystemClock
+from simulator.dpm_server import NAME
+from simulator.facility import shipped_facility
+from simulator.services import Services
+from tests.support.leaks import check_leaks
+
+LIMIT = 5.0  # s
+
+
+def until(stream: Subscription, good: bool) -> float:
+    """Seconds until a reading with, or a lost one without, a value comes."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < 3 * LIMIT:
+        batch = stream.get(0.1)
+        if len(batch.slot) if good else any(other.reading.status == DISCONNECTED for other in batch.others):
+            return time.monotonic() - begin
+    raise AssertionError(f"nothing in {3 * LIMIT} s")
+
+
+@pytest.mark.parametrize("fault", ["reset", "hang", "silent", "garbage"])
+def test_a_fault_is_seen_and_healed_in_time_without_watching_again(fault: str) -> None:
+    clock = SystemClock()
+    with check_leaks():
+        services = Services(shipped_facility(), clock, dpm_http_port=0)
+        services.start()
+        assert services.dpm is not None
+        backend = open_backend("dpm", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
+        stream = backend.watch([DataRequest.parse("M:OUTTMP@p,100"), DataRequest.parse("G:AMANDA@p,1000")])
+        assert until(stream, good=True) < LIMIT
+        services.faults.command(NAME, fault)
+        assert until(stream, good=False) < LIMIT
+        services.faults.command(NAME, "none")
+        assert until(stream, good=True) < LIMIT
+        backend.close()
+        assert services.stop()

@@ -1,0 +1,62 @@
+# Needs git, make, a C compiler, Python 3.11 with venv, and a network path to PyPI and Debian's packages. Nothing else.
+#
+#   make demo    the simulated central services and the gateway, on loopback; Ctrl-C ends both
+#   make test    the whole suite against the real parts
+#   make check   format, lint, types, floors
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACSYS := .venv-pacsys
+PIP := -m pip install --quiet --disable-pip-version-check
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test check venv format schema clean
+
+demo: $(VENV)/.run
+	@exec $(BIN)/acgate demo
+
+test: $(VENV)/.test $(PACSYS)/.made
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+venv: $(VENV)/.test
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# the JSON Schema of the configuration, which tests/house compares with the models
+schema: $(VENV)/.run
+	$(BIN)/acgate check --schema > docs/reference/config-schema.json.new
+	mv docs/reference/config-schema.json.new docs/reference/config-schema.json
+
+clean:
+	rm -rf $(VENV) $(PACSYS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+
+# Each stamp says that the step was done since the files it depends on changed.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "acgate needs Python 3.11 or newer; say which: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[test,check]'
+	@touch $@
+
+# pacsys is a foreign client with a licence and dependencies of its own, so it lives apart; gssapi is built here.
+$(PACSYS)/.made: tests/pacsys-constraints.txt tools/system-packages.sh | $(VENV)/bin/python
+	tools/system-packages.sh
+	$(PYTHON) -m venv $(PACSYS)
+	$(PACSYS)/bin/python $(PIP) --constraint tests/pacsys-constraints.txt pacsys gssapi
+	@touch $@

@@ -1,0 +1,1 @@
+"""Doorways: commands, and the place that joins the floors."""

@@ -1,0 +1,24 @@
+"""Backend URL -> adapter, of any scheme that this version has: where backends and simulator are put side by side."""
+
+from collections.abc import Callable
+from functools import partial
+
+from simulator.in_process import InProcessBackend
+
+from gateway.backends.open import open_backend
+from gateway.config.backend_url import BackendUrl
+from gateway.core.ports import Backend, Clock
+from simulator.facility import load_facility, shipped_facility
+
+ReadText = Callable[[str], str]
+
+
+def simulated(name: str, url: BackendUrl, clock: Clock, read_text: ReadText) -> InProcessBackend:
+    """The backend `sim:`; its path is a facility file, empty for the one that is shipped."""
+    facility = load_facility(read_text(url.path), url.path) if url.path else shipped_facility()
+    return InProcessBackend(name, facility, clock)
+
+
+def open_any(name: str, url: BackendUrl, clock: Clock, read_text: ReadText) -> Backend:
+    """The backend of a URL; BadUrl for schemes that this version has not."""
+    return open_backend(name, url, clock, {"sim": partial(simulated, read_text=read_text)})

@@ -1,0 +1,1 @@
+"""The project's own benchmarks: servers side by side in one run, in interleaved rounds."""

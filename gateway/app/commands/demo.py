@@ -1,0 +1,111 @@
+"""`acgate demo`: the simulated central services and the gateway together, on loopback, writes enabled."""
+
+import argparse
+import asyncio
+import os
+import socket
+
+from simulator.services import Services
+
+from gateway.app.commands.run import serve_until
+from gateway.app.compose import Ready, gateway_of
+from gateway.app.ending import StopSignal
+from gateway.app.ready_file import write_ready
+from gateway.config.load import load
+from gateway.core.errors import BadInput
+from gateway.runtime.clock import SystemClock
+from simulator.facility import Facility, shipped_facility
+
+HOST = "127.0.0.1"
+DPM_PORT = 6802
+CA_PORT = 5064
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `demo`."""
+    parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve the shipped facility until a signal ends it."""
+    facility = shipped_facility()
+    environment = dict(os.environ)
+    clock = SystemClock()
+    ca_port = _ca_port(environment)
+    environment["EPICS_CAS_SERVER_PORT"] = str(ca_port)
+    services = Services(facility, clock, dpm_http_port=_free(DPM_PORT, "the simulated DPM"))
+    services.start()
+    try:
+        with StopSignal() as stop:
+            dpm = services.addresses["dpm_http"]
+            gateway = gateway_of(load(demo_config(facility, dpm), "demo", {}, _no_include), clock, environment)
+
+            def ready(what: Ready) -> None:
+                print(welcome(what, dpm), flush=True)
+                if args.ready_file:
+                    write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs, dpm_http=dpm)
+
+            asyncio.run(serve_until(stop, gateway, ready))
+    finally:
+        services.stop()
+    return 0
+
+
+def demo_config(facility: Facility, dpm: str) -> str:
+    """The configuration of the demo: every device of the facility, over DPM/HTTP."""
+    lines = [
+        "gateway: {name: GW1, interfaces: [127.0.0.1], writes: on}",
+        f'backends: {{dpm: {{url: "dpm+http://{dpm}"}}}}',
+        'metadata: {url: "sim:"}',
+        "devices:",
+    ]
+    for name in facility.devices:
+        info = facility.info(name)
+        assert info is not None, "the facility describes its own devices"
+        length = info.reading.length if info.reading and not info.reading.text else 1
+        span = f"[0:{length - 1}]" if length > 1 else ""
+        writable = str(info.setting is not None or bool(info.commands)).lower()
+        lines.append(f'  - {{device: "{name}{span}", writable: {writable}}}')
+    return "\n".join(lines) + "\n"
+
+
+def welcome(what: Ready, dpm: str) -> str:
+    """What a person sees, with three lines to paste."""
+    port = f"EPICS_CA_SERVER_PORT={what.ca_port} " if what.ca_port != CA_PORT else ""
+    client = f"{port}EPICS_CA_ADDR_LIST={HOST} EPICS_CA_AUTO_ADDR_LIST=NO .venv/bin/caproto"
+    return (
+        f"acgate demo: {what.pvs} PVs on Channel Access port {what.ca_port}; simulated DPM on {dpm}\n"
+        "Paste into another terminal (caget, caput and camonitor of EPICS base do as well):\n"
+        f"  read:     {client}-get M:OUTTMP\n"
+        f"  write:    {client}-put Z:ACLTST:SP 42\n"
+        f"  monitor:  {client}-monitor M:OUTTMP Z:ACLTST Z:ACLTST:SP_RBV\n"
+        "Ctrl-C ends the demo."
+    )
+
+
+def _ca_port(environment: dict[str, str]) -> int:
+    """The port that the environment says, or else the usual one, or else a free one."""
+    for name in ("EPICS_CAS_SERVER_PORT", "EPICS_CA_SERVER_PORT"):
+        if environment.get(name, "").isdigit():
+            return _free(int(environment[name]), "Channel Access")
+    return _free(CA_PORT, "Channel Access")
+
+
+def _free(port: int, what: str) -> int:
+    """The port itself where it is free, otherwise another one, and say so."""
+    for candidate in (port, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                link.bind((HOST, candidate))
+            except OSError:
+                continue
+            found: int = link.getsockname()[1]
+            if found != port:
+                print(f"port {port} is taken; {what} uses {found}", flush=True)
+            return found
+    raise BadInput(f"no free port for {what}")
+
+
+def _no_include(name: str) -> str:
+    raise BadInput(f"{name}: the demo includes no files")

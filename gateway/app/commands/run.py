@@ -1,0 +1,53 @@
+"""`acgate run`: the gateway in the foreground."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+
+from gateway.app.compose import Gateway, Ready, gateway_of
+from gateway.app.config_file import read_config
+from gateway.app.ending import StopSignal
+from gateway.app.ready_file import write_ready
+from gateway.core.errors import BadInput
+from gateway.runtime.clock import SystemClock
+
+log = logging.getLogger("acgate")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `run`."""
+    parser.add_argument("config", metavar="CONFIG", help="configuration file")
+    parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
+    parser.add_argument("--shard", metavar="i/n", help="serve the i-th of n parts of the PVs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal ends it."""
+    if args.shard:
+        raise BadInput("--shard is not in this version; leave it out, one process serves all PVs")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    with StopSignal() as stop:
+        gateway = gateway_of(read_config(args.config), SystemClock(), os.environ)
+
+        def ready(what: Ready) -> None:
+            print(f"acgate: {what.pvs} PVs on Channel Access port {what.ca_port}; Ctrl-C ends it", flush=True)
+            if args.ready_file:
+                write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs)
+
+        asyncio.run(serve_until(stop, gateway, ready))
+    return 0
+
+
+async def serve_until(stop: StopSignal, gateway: Gateway, ready: Callable[[Ready], None]) -> None:
+    """Run the gateway until the signal; SIGHUP is said to do nothing yet."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(stop.fileno(), ended.set)
+    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: reload is not in this version; restart instead")
+    try:
+        await gateway.run(ended, ready)
+    finally:
+        loop.remove_reader(stop.fileno())
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -1,0 +1,102 @@
+"""`acgate simulate`: the simulated central services alone (contract.md 5)."""
+
+import argparse
+from pathlib import Path
+
+from gateway.app.config_file import read_text
+from gateway.app.ending import StopSignal
+from gateway.app.ready_file import write_ready
+from gateway.core.errors import BadInput
+from gateway.runtime.clock import SystemClock
+from simulator.facility import Facility, load_facility, shipped_facility
+from simulator.services import Services
+
+_UNBUILT = {  # option: its metavar, and what it will be for
+    "--dpm-grpc-port": ("PORT", "DPM over gRPC"),
+    "--devdb-port": ("PORT", "the device database"),
+    "--acl-port": ("PORT", "ACL over HTTP"),
+    "--amqp": ("URL", "the DataBroker over AMQP"),
+    "--keytab": ("FILE", "Kerberos"),
+    "--jwt-secret": ("FILE", "JWT checking"),
+}
+_SERVICES = {"dpm_http": "DPM/HTTP", "control": "control port (POST /faults)"}
+
+
+def port(text: str) -> int:
+    """A port of the command line, 0 for any free one; argparse prints the message."""
+    if not text.isascii() or not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; write 0 to 65535, 0 is any free one")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 0 < int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of devices; write 1 to 100000")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate; write Hz, more than 0 and at most 1000")
+    return value
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `simulate`."""
+    parser.add_argument(
+        "facility", metavar="FACILITY", nargs="?", help="facility file (YAML); default: the shipped one"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument(
+        "--dpm-http-port", metavar="PORT", type=port, default=6802, help="0 is any free one (default 6802)"
+    )
+    parser.add_argument(
+        "--control-port", metavar="PORT", type=port, help="serve POST /faults there; default: not served"
+    )
+    parser.add_argument("--synthetic", metavar="N", type=_count, help="add N devices S:D00000 ...")
+    parser.add_argument("--rate", metavar="HZ", type=_rate, help="rate of the synthetic devices (default 1)")
+    parser.add_argument("--sent-log", metavar="FILE", type=Path, help="CSV file that gets every value that is sent")
+    parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
+    for option, (metavar, service) in _UNBUILT.items():
+        parser.add_argument(option, metavar=metavar, help=f"{service}: not in this version")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    for option, (_, service) in _UNBUILT.items():
+        if getattr(args, option.removeprefix("--").replace("-", "_")) is not None:
+            raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
+    services = Services(
+        _facility(args),
+        SystemClock(),
+        dpm_http_port=args.dpm_http_port,
+        host=args.host,
+        control_port=args.control_port,
+        sent_log=args.sent_log,
+    )
+    with StopSignal() as stop:
+        services.start()
+        try:
+            for key, address in services.addresses.items():
+                print(f"{_SERVICES.get(key, key)}: {address}", flush=True)
+            if args.ready_file:
+                write_ready(args.ready_file, **services.addresses)
+            print(f"{len(services.facility.devices)} simulated devices; Ctrl-C ends it", flush=True)
+            stop.wait()
+        finally:
+            ended = services.stop()
+    return 0 if ended else 1
+
+
+def _facility(args: argparse.Namespace) -> Facility:
+    if args.rate is not None and args.synthetic is None:
+        raise BadInput("--rate: is the rate of synthetic devices; add --synthetic N")
+    path = args.facility
+    facility = shipped_facility() if path is None else load_facility(read_text(path, "name a facility file"), path)
+    if args.synthetic is not None:
+        facility.synthetic(args.synthetic, args.rate or 1.0)
+    return facility

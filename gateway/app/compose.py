@@ -1,0 +1,194 @@
+"""Config and Plan -> running parts, and their orderly end: the only place that sees all floors."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from devices.acquisition import Acquisition
+from devices.device import Device
+from devices.queues import PendingSetting, PullQueue, PushQueue
+from devices.settings import SettingsWorkers
+from devices.table import DeviceTable
+from gateway.app.adapters import open_any
+from gateway.app.config_file import read_text
+from gateway.app.describe import describe
+from gateway.app.figures import figures
+from gateway.config.config import Config
+from gateway.core.errors import Refused
+from gateway.core.ports import Backend, Clock
+from gateway.plan.build import build_plan
+from gateway.plan.family import family
+from gateway.plan.model import Plan
+from iocs.channels import Channels
+from iocs.diagnostics import GatewayGroup
+from iocs.environment import CaSettings, ca_settings
+from iocs.fast.server import CaServer
+from iocs.group import Ioc
+from iocs.publisher import Publisher
+from iocs.serve import serve
+from iocs.store import Store
+
+log = logging.getLogger("acgate")
+SETTLE_TIME = 5.0  # s to wait for a first answer of every device before we say ready
+PUSH_ROWS = 1_000_000  # readings that may wait for the loop before they are conflated
+PULL_SETTINGS = 10_000  # settings that may wait per route
+PATIENCE = 1.5  # s for each kind of worker to end
+
+
+def open_backends(config: Config, clock: Clock) -> dict[str, Backend]:
+    """Every backend that a device uses; what was opened is closed again when one cannot be."""
+    used = {name for device in config.devices for name in (device.read_backend, device.write_backend)}
+    opened: dict[str, Backend] = {}
+    try:
+        for name in sorted(used):
+            opened[name] = open_any(name, config.backends[name].url, clock, read_text)
+    except BaseException:
+        for backend in opened.values():
+            backend.close()
+        raise
+    return opened
+
+
+@dataclass(slots=True)
+class Ready:
+    """What is told when everything listens."""
+
+    ca_port: int
+    pvs: int
+
+
+class Gateway:
+    """One gateway: made of a plan and its backends, run once. Closes the backends at its end."""
+
+    def __init__(self, plan: Plan, backends: Mapping[str, Backend], clock: Clock, settings: CaSettings) -> None:
+        self.plan, self.backends, self.clock, self.settings = plan, dict(backends), clock, settings
+        self.table = DeviceTable(plan.watches, plan.buffer, clock)
+        self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
+        self.store = Store(len(plan.watches))
+        self.server: CaServer | None = None
+        self.acquisitions: list[Acquisition] = []
+        self.writers: list[SettingsWorkers] = []
+        self._pull: dict[str, PullQueue] = {}
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
+        """Serve until `stop` is set; raises PortTaken where the port is in use. All is closed when it returns."""
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(publisher.drain)
+
+        def written(device: Device) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
+                loop.call_soon_threadsafe(ioc.written, device)
+
+        push = PushQueue(PUSH_ROWS, wake)
+        publisher = Publisher(push, self.store)
+        ioc = Ioc(self.plan, self.table, self.store, self.clock, self.devices, push.dropped_of, self._write)
+        for device in self.devices.values():
+            device.changed = written
+        own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
+        self._assemble(push)
+        try:
+            await serve(
+                Channels(ioc, own),
+                self.store,
+                publisher,
+                self.settings,
+                partial(self._begin, ready),
+                stop,
+                self._refuse,
+            )
+        finally:
+            push.close()
+            await asyncio.to_thread(self._close)
+
+    def _assemble(self, push: PushQueue) -> None:
+        for name, backend in self.backends.items():
+            rows = [row for row, watch in enumerate(self.plan.watches) if watch.backend == name]
+            if rows:
+                self.acquisitions.append(Acquisition(backend, self.table, rows, [push], self.clock))
+            if self.plan.writes and any(d.plan.write_backend == name for d in self.devices.values() if d.plan.writable):
+                self._pull[name] = queue = PullQueue(PULL_SETTINGS, taken=self._taken)
+                self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock))
+
+    def _taken(self, pending: PendingSetting) -> None:
+        self.devices[pending.device].queued(pending.who)
+
+    def waiting_settings(self) -> int:
+        """Settings that wait for a worker now, on all routes."""
+        return sum(queue.waiting for queue in self._pull.values())
+
+    def _write(self, pending: PendingSetting) -> None:
+        """Queue a setting at the route of its device."""
+        queue = self._pull.get(self.devices[pending.device].plan.write_backend)
+        if queue is None:
+            raise Refused("writes are off")
+        queue.put(pending)
+
+    async def _begin(self, ready: Callable[[Ready], None], server: CaServer) -> None:
+        """Start the workers once everything listens; ready when every row has an answer, or time is over."""
+        self.server = server
+        for acquisition in self.acquisitions:
+            acquisition.start()
+        for writer in self.writers:
+            writer.start()
+        deadline = self.clock.monotonic() + SETTLE_TIME
+        waiting: Sequence[int] = range(len(self.table))
+        while self.clock.monotonic() < deadline:
+            waiting = [row for row in waiting if not self.table.snapshot(row).seen]
+            if not waiting:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            log.warning("%d of %d requests have not been answered yet", len(waiting), len(self.table))
+        ready(Ready(self.settings.port, count_pvs(self.plan)))
+
+    async def _refuse(self) -> None:
+        """End the writers before the clients' circuits: whoever waits for a put gets an answer."""
+        await asyncio.gather(*(asyncio.to_thread(writer.stop, PATIENCE) for writer in self.writers))
+
+    def _close(self) -> None:
+        for acquisition in self.acquisitions:
+            acquisition.signal_stop()
+        for acquisition in self.acquisitions:
+            if not acquisition.stop(PATIENCE):
+                log.error("the acquisition from %s does not end", acquisition.name)
+        for backend in self.backends.values():
+            backend.close()
+
+
+def count_pvs(plan: Plan) -> int:
+    """How many PVs the devices have; devices of one shape are counted once."""
+    counts: dict[tuple[object, ...], int] = {}
+    total = 0
+    for device in plan.devices.values():
+        rows = tuple(row >= 0 for row in (device.reading_row, device.setting_row, device.word_row, device.status_row))
+        kinds = tuple(plan.watches[row].kind for row in device.rows())
+        shape = (rows, kinds, device.writable, len(device.info.bits), bool(device.info.commands))
+        if shape not in counts:
+            counts[shape] = sum(1 for _ in family(plan, device))
+        total += counts[shape]
+    return total
+
+
+def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str]) -> Gateway:
+    """Open, describe, plan; what was configured but is not in this version is logged."""
+    for note in config.notes:
+        log.warning("%s", note)
+    backends = open_backends(config, clock)
+    try:
+        plan, warnings = build_plan(config, describe(config, backends, clock))
+        for warning in warnings:
+            log.warning("%s", warning)
+        largest = max((8 * watch.length for watch in plan.watches), default=0)
+        largest = max(largest, 8 * plan.buffer)
+        section = config.gateway
+        settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
+        return Gateway(plan, backends, clock, settings)
+    except BaseException:
+        for backend in backends.values():
+            backend.close()
+        raise

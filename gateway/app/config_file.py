@@ -1,0 +1,28 @@
+"""The configuration file: read from disk with its includes and the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from gateway.config.config import Config
+from gateway.config.load import load
+from gateway.core.errors import BadInput
+
+
+def read_config(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
+    """The checked configuration of a file; BadInput, of which ConfigErrors is one, says all that is wrong."""
+    folder = Path(path).parent
+    text = read_text(path, "name a configuration file")
+    return load(
+        text, str(path), os.environ if environ is None else environ, lambda name: (folder / name).read_text("utf-8")
+    )
+
+
+def read_text(path: str | Path, remedy: str = "name a file that can be read") -> str:
+    """The text of a file; BadInput says why it cannot be had."""
+    try:
+        return Path(path).read_text("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: is no UTF-8 text; {remedy}") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); {remedy}") from None

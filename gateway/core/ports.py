@@ -1,14 +1,17 @@
 """The ports: what devices, IOCs and history know of the world. Adapters live on the floors above."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from gateway.core.batch import ReadingBatch
 from gateway.core.device_info import DeviceInfo
-from gateway.core.drf import DataRequest
+from gateway.core.drf import DataRequest, Property
 from gateway.core.values import Reading, Setting, SettingResult
+
+ANYTHING: Mapping[str, frozenset[Property]] = MappingProxyType({})
 
 
 class Clock(Protocol):
@@ -113,8 +116,13 @@ class Backend(Protocol):
 class DeviceInfoSource(Protocol):
     """Where units, limits and labels come from."""
 
-    def describe(self, devices: Sequence[str], timeout: float) -> dict[str, DeviceInfo]:
-        """What is known of each device, by its canonical name; unknown devices are left out."""
+    def describe(
+        self, devices: Sequence[str], timeout: float, only: Mapping[str, frozenset[Property]] = ANYTHING
+    ) -> dict[str, DeviceInfo]:
+        """What is known of each device, by its canonical name; unknown devices are left out.
+
+        `only` names, for some devices, the properties that matter: a source that has to ask may leave out the others.
+        """
         ...
 
 

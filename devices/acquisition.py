@@ -1,6 +1,7 @@
 """Acquisition: one supervised worker per route, from the backend's subscription to the sinks."""
 
 import math
+import logging
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from gateway.core.status import DISCONNECTED, REQTMO
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
+_LASTING = ("conf", "priv", "dis")  # classes of values.md 8 that stay until somebody changes something: worth a line
+_log = logging.getLogger(__name__)
 _PATIENCE = 0.25  # s between two looks of the watchdog when nothing comes
 
 
@@ -113,8 +116,14 @@ class Acquisition:
                 self._dropped_before += subscription.dropped
 
     def _take(self, batch: ReadingBatch) -> None:
-        if len(batch):
-            self._pass_on(self._table.accept(batch, self._rows))
+        if not len(batch):
+            return
+        news = self._table.accept(batch, self._rows)
+        for other in news.others:
+            reading = other.reading
+            if reading.value is None and reading.status.category in _LASTING:
+                _log.warning("%s: %s %s", reading.request, reading.status, reading.message)
+        self._pass_on(news)
 
     def _look(self) -> None:
         now = self._clock.monotonic()

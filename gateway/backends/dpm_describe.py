@@ -39,10 +39,11 @@ def requests_for(device: str, only: frozenset[Property] = _ALL) -> tuple[str, ..
 def device_info(
     device: str, infos: Mapping[str, dpm.DeviceInfoReply], replies: Mapping[str, DataReply]
 ) -> DeviceInfo | None:
-    """What the answers, by request, say of a device; None when it has no property at all: it is unknown."""
+    """What the answers, by request, say of a device; None when there are none."""
     present = {name: infos[f"{device}.{name}@N"] for name in _PROPERTIES if f"{device}.{name}@N" in infos}
     if not present:
-        return None
+        refused = any(f"{device}.{name}@N" in replies for name in _PROPERTIES)
+        return DeviceInfo(device, reading=PropertyInfo()) if refused else None
     text = isinstance(replies.get(f"{device}.READING@I"), dpm.TextReply | dpm.TextArrayReply)
 
     def numbers(name: str) -> PropertyInfo | None:

@@ -119,8 +119,9 @@ class DeviceInfoSource(Protocol):
     def describe(
         self, devices: Sequence[str], timeout: float, only: Mapping[str, frozenset[Property]] = ANYTHING
     ) -> dict[str, DeviceInfo]:
-        """What is known of each device, by its canonical name; unknown devices are left out.
+        """What is known of each device, by its canonical name; whatever could not be asked is left out.
 
+        A device that does not exist is described as one with a reading alone, so that its PV can say so.
         `only` names, for some devices, the properties that matter: a source that has to ask may leave out the others.
         """
         ...

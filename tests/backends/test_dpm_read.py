@@ -6,6 +6,7 @@ import pytest
 
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.dpm_lists import Budget
+from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.drf import DataRequest
 from gateway.core.status import BAD_REQUEST, DISCONNECTED, OK, REQTMO, Status
 from gateway.runtime.worker import Worker
@@ -260,7 +261,7 @@ def test_a_device_is_described_by_what_dpm_tells(server: ScriptedServer, backend
 
     server.answer = answer
     found = backend.describe(["m:outtmp", "Z:NOTFND"], 5)
-    assert list(found) == ["M:OUTTMP"]
+    assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo())
     info = found["M:OUTTMP"]
     assert info.description == "a device"
     assert info.reading is not None

@@ -1,6 +1,7 @@
 """`acgate simulate`: the simulated central services alone (contract.md 5)."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from gateway.app.config_file import read_text
@@ -11,10 +12,12 @@ from gateway.runtime.clock import SystemClock
 from simulator.facility import Facility, load_facility, shipped_facility
 from simulator.services import Services
 
-_UNBUILT = {  # option: its metavar, and what it will be for
-    "--dpm-grpc-port": ("PORT", "DPM over gRPC"),
-    "--devdb-port": ("PORT", "the device database"),
-    "--acl-port": ("PORT", "ACL over HTTP"),
+_UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not served
+    "--dpm-grpc-port": "DPM over gRPC",
+    "--devdb-port": "the device database",
+    "--acl-port": "ACL over HTTP",
+}
+_UNBUILT = {  # option: its metavar, and what it will be for; whoever relies on one of these must not be left without
     "--amqp": ("URL", "the DataBroker over AMQP"),
     "--keytab": ("FILE", "Kerberos"),
     "--jwt-secret": ("FILE", "JWT checking"),
@@ -61,14 +64,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate", metavar="HZ", type=_rate, help="rate of the synthetic devices (default 1)")
     parser.add_argument("--sent-log", metavar="FILE", type=Path, help="CSV file that gets every value that is sent")
     parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
+    for option, service in _UNBUILT_PORTS.items():
+        parser.add_argument(option, metavar="PORT", type=port, help=f"{service}: not in this version, not served")
     for option, (metavar, service) in _UNBUILT.items():
         parser.add_argument(option, metavar=metavar, help=f"{service}: not in this version")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
+    given = vars(args)
+    for option, service in _UNBUILT_PORTS.items():
+        if given[option.removeprefix("--").replace("-", "_")] is not None:
+            sys.stderr.write(f"{option}: {service} is not in this version of the simulator; it is not served\n")
     for option, (_, service) in _UNBUILT.items():
-        if getattr(args, option.removeprefix("--").replace("-", "_")) is not None:
+        if given[option.removeprefix("--").replace("-", "_")] is not None:
             raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
     services = Services(
         _facility(args),

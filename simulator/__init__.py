@@ -1,0 +1,1 @@
+"""The central services, played: one facility behind every protocol."""

@@ -1,0 +1,1 @@
+"""Channel Access: PVGroups in front of the devices."""

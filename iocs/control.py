@@ -1,0 +1,26 @@
+"""CONTROL: the commands of a device as one momentary enum."""
+
+from typing import Any
+
+from caproto.server import pvproperty
+
+from gateway.core.severity import NO_ALARM
+from gateway.core.values import Setting
+from gateway.plan.model import Role
+from iocs.channel import Channel
+from iocs.group import DeviceGroup
+
+
+class ControlGroup(DeviceGroup):
+    """Shows the last command sent, undefined before the first; nothing is ever sent but by a put (values.md 4.3)."""
+
+    roles = frozenset({Role.COMMAND})
+    command = pvproperty(doc="the commands that the device has")
+
+    @command.putter
+    async def command(self, instance: Channel, value: Any) -> None:
+        """Send the code of the chosen label."""
+        index, put = value
+        assert instance.spec.write is not None, "a channel without a write form has no write access"
+        await self.ioc.put(self.device, Setting(instance.spec.write, float(instance.spec.codes[index])), put)
+        instance.show(index, self.ioc.clock.now_ns(), NO_ALARM)

@@ -1,0 +1,127 @@
+"""Who serves a device and how well (`:GW:*`), what became of its last write (`:WR:*`), and the gateway itself."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from caproto.server import PVGroup, pvproperty
+
+from gateway.core.severity import NO_ALARM
+from gateway.plan.model import PvSpec, PvType, Role
+from iocs.channel import CHANNELS, Channel, empty_value
+from iocs.group import DeviceGroup
+
+NEVER = -1.0  # age of a reading that never came
+
+
+class DiagnosticsGroup(DeviceGroup):
+    """Figures of one device."""
+
+    roles = frozenset({Role.BACKEND, Role.AGE, Role.ERROR, Role.DROPS})
+    backend = pvproperty(doc="name of the backend that serves it", read_only=True)
+    age = pvproperty(doc="s since the stamp of the newest reading, -1 before the first", read_only=True)
+    error = pvproperty(doc="the last error, empty when all is well", read_only=True)
+    drops = pvproperty(doc="updates that were conflated or lost on the way to clients", read_only=True)
+
+    @backend.getter
+    async def backend(self, instance: Channel) -> Any:
+        """The backend's name in the configuration."""
+        return self.device.plan.read_backend
+
+    @age.getter
+    async def age(self, instance: Channel) -> Any:
+        """Seconds; the source's clock may differ from ours, an age below 0 is shown as 0."""
+        rows = self.device.plan.rows()  # the reading's first
+        if not rows:
+            return NEVER
+        newest = self.ioc.table.snapshot(rows[0])
+        return max(0.0, (self.ioc.clock.now_ns() - newest.stamp_ns) / 1e9) if newest.value is not None else NEVER
+
+    @error.getter
+    async def error(self, instance: Channel) -> Any:
+        """Status and text of the newest reading that had none."""
+        return self.device.last_error() if self._troubled() else ""
+
+    def _troubled(self) -> bool:
+        newest = self.ioc.table.snapshot
+        return any(not newest(row).has_value for row in self.device.plan.rows())
+
+    @drops.getter
+    async def drops(self, instance: Channel) -> Any:
+        """Counted in the push queue and at slow clients."""
+        rows = self.device.plan.rows()
+        return int(sum(self.ioc.store.dropped[row] + self.ioc.drops(row) for row in rows))
+
+
+class WriteGroup(DeviceGroup):
+    """Outcome of the last write of one device; its monitors are told at once."""
+
+    roles = frozenset({Role.WRITE_STATE, Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME})
+    write_state = pvproperty(doc="IDLE PENDING ACCEPTED VERIFIED UNCONFIRMED DENIED FAILED", read_only=True)
+    write_message = pvproperty(doc="why, where it was not accepted", read_only=True)
+    write_who = pvproperty(doc="user@host of the client", read_only=True)
+    write_time = pvproperty(doc="when the state was entered, UTC", read_only=True)
+
+    @write_state.startup
+    async def write_state(self, instance: Channel, async_lib: Any) -> None:
+        """Be told of changes."""
+        self.ioc.outcomes[self.device.name] = self
+
+    @write_state.getter
+    async def write_state(self, instance: Channel) -> Any:
+        """The number of the state."""
+        return int(self.device.write_record.state)
+
+    @write_message.getter
+    async def write_message(self, instance: Channel) -> Any:
+        """Facility, number and text, or the layer that refused."""
+        return self.device.write_record.message
+
+    @write_who.getter
+    async def write_who(self, instance: Channel) -> Any:
+        """As the client says."""
+        return self.device.write_record.who
+
+    @write_time.getter
+    async def write_time(self, instance: Channel) -> Any:
+        """ISO 8601 to the millisecond, empty before the first write."""
+        at = self.device.write_record.time_ns
+        return datetime.fromtimestamp(at / 1e9, UTC).isoformat(timespec="milliseconds") if at else ""
+
+
+Figure = Callable[[], float | int | str]
+
+
+class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
+    """The gateway's own PVs, each a figure that is asked for when somebody reads it."""
+
+    def __init__(self, prefix: str, figures: Mapping[str, Figure], now: Callable[[], int]) -> None:
+        self.figures, self.now = figures, now
+        super().__init__(prefix=prefix)
+
+    def _create_pvdb(self) -> None:
+        """One PV per figure; its type is that of its first value."""
+        for suffix, figure in self.figures.items():
+            name, kind, length = self.prefix + suffix, *_type_of(figure())
+            spec = PvSpec(name, Role.READING, kind, length, device="", row=-1)
+            prop = pvproperty(get=_asks(figure), name=suffix, read_only=True)
+            pvspec = prop.pvspec._replace(
+                attr=suffix, dtype=CHANNELS[kind], value=empty_value(spec), max_length=length, alarm_group=name,
+                cls_kwargs={"spec": spec, "now": self.now},
+            )  # fmt: skip
+            channel = pvspec.create(self)
+            channel.show(figure(), self.now(), NO_ALARM)
+            self.pvdb[name] = channel
+
+
+def _type_of(value: float | int | str) -> tuple[PvType, int]:
+    if isinstance(value, str):
+        return PvType.TEXT, 256
+    return (PvType.LONG if isinstance(value, int) else PvType.DOUBLE), 1
+
+
+def _asks(figure: Figure) -> Callable[..., Any]:
+    async def getter(_: GatewayGroup, __: Channel) -> Any:
+        return figure()
+
+    return getter

@@ -1,0 +1,1 @@
+"""The hot path over caproto's asyncio server."""

@@ -1,0 +1,151 @@
+"""CaServer: sockets, circuits and puts of one Channel Access server on the running loop."""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, Protocol
+
+from gateway.core.errors import AcgateError
+from iocs.channel import Channel
+from iocs.environment import CaSettings
+from iocs.fast.circuit import Circuit
+from iocs.fast.search import SearchResponder, open_search, send_beacons
+from iocs.store import Store
+
+log = logging.getLogger("acgate.server")
+STALLED = 30.0  # s without taking a byte, or within one message, after which a client is dropped
+SWEEP = 2.0  # s between two looks for stalled clients
+
+
+class Channels(Protocol):
+    """The PVs by name."""
+
+    def known(self, name: str) -> bool:
+        """Whether the name is served; makes nothing."""
+        ...
+
+    def find(self, name: str) -> tuple[Channel, bool] | None:
+        """The channel of a name, made when this is the first time, and whether a long string is asked for."""
+        ...
+
+
+class PortTaken(AcgateError):
+    """The TCP port of the server is in use."""
+
+
+class CaServer:
+    """Serves channels until it is stopped. The hot path and every other message go through `Circuit`."""
+
+    most_channels = 60_000  # of one circuit
+
+    def __init__(self, channels: Channels, store: Store, settings: CaSettings) -> None:
+        self.channels, self.store, self.settings = channels, store, settings
+        self.largest = settings.largest
+        self.circuits: set[Circuit] = set()
+        self.find, self.known = channels.find, channels.known
+        self._servers: list[asyncio.Server] = []
+        self._searches: list[asyncio.DatagramTransport] = []
+        self._tasks: set[asyncio.Task[None]] = set()  # beacons and the sweep
+        self._puts: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Bind every interface. Raises PortTaken with what to do when somebody else has the port."""
+        port, loop = self.settings.port, asyncio.get_running_loop()
+        try:
+            for interface in self.settings.interfaces:
+                link = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    link.bind((interface, port))
+                    self._servers.append(await loop.create_server(lambda: Circuit(self), sock=link, backlog=512))
+                except OSError:
+                    link.close()
+                    raise
+                responder = SearchResponder(port, self.known, self.welcome)
+                self._searches.append(await open_search(interface, port, responder))
+        except OSError as error:
+            await self.stop()
+            remedy = "correct gateway.interfaces, or EPICS_CAS_INTF_ADDR_LIST where it is set"
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                remedy = "stop the other server, or set EPICS_CAS_SERVER_PORT to a free port"
+            raise PortTaken(
+                f"Channel Access port {port} on {', '.join(self.settings.interfaces)} cannot be used: "
+                f"{error.strerror}; {remedy}"
+            ) from error
+        self._begin(self._tasks, send_beacons(self.settings.beacons, port, self.settings.beacon_period))
+        self._begin(self._tasks, self._sweep())
+
+    async def stop(self) -> None:
+        """Close everything; puts that are under way get their answer first, if it comes within half a second."""
+        for transport in self._searches:
+            transport.close()
+        for server in self._servers:
+            server.close()
+        if self._puts:
+            await asyncio.wait(self._puts, timeout=0.5)
+        for circuit in tuple(self.circuits):
+            circuit.flush()
+            circuit.transport.close()
+        ending = [*self._tasks, *self._puts]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        for _ in range(10):  # let transports tell their circuits
+            if not self.circuits:
+                break
+            await asyncio.sleep(0.01)
+        for circuit in tuple(self.circuits):
+            circuit.close()
+        self._searches.clear()
+        self._servers.clear()
+        await asyncio.sleep(0)
+
+    def begin(self, put: Coroutine[Any, Any, None]) -> None:
+        """Run the coroutine of a put. Tasks start in order, so puts are queued in the order received."""
+        self._begin(self._puts, put)
+
+    def _begin(self, group: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        group.add(task)
+        task.add_done_callback(partial(self._ended, group))
+
+    @staticmethod
+    def _ended(group: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+        group.discard(task)
+        if not task.cancelled() and (death := task.exception()) is not None:
+            log.error("%s died", task.get_coro(), exc_info=death)
+
+    def welcome(self, address: str) -> bool:
+        """Whether a client of this address may search and connect."""
+        if address in self.settings.ignored:
+            return False
+        allowed = self.settings.allowed
+        return not allowed or any(ipaddress.IPv4Address(address) in network for network in allowed)
+
+    def opened(self, circuit: Circuit) -> bool:
+        """Count a new circuit; False refuses it."""
+        if not self.welcome(circuit.address):
+            log.warning("circuit of %s refused: not in gateway.allow", circuit.peer)
+            return False
+        self.circuits.add(circuit)
+        return True
+
+    def closed(self, circuit: Circuit) -> None:
+        """Forget a circuit."""
+        self.circuits.discard(circuit)
+
+    async def _sweep(self) -> None:
+        """Drop clients that have taken nothing for too long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP)
+            for circuit in tuple(self.circuits):
+                if circuit.paused_at is not None:
+                    if loop.time() - circuit.paused_at > STALLED:
+                        circuit.close(f"the client took nothing for {STALLED:.0f} s")
+                elif circuit.unfinished_since is not None and loop.time() - circuit.unfinished_since > STALLED:
+                    circuit.close(f"the client sent no whole message for {STALLED:.0f} s")

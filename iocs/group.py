@@ -1,0 +1,152 @@
+"""DeviceGroup: the caproto PVGroup that all ACNET properties share, and Ioc, what its hooks may use.
+
+A group is made when a client first asks for one of its PVs. Its pvproperties carry the hooks; which PVs there are,
+their types and names, is said by the plan: the name of an attribute is the role of its PVs.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from caproto.server import PVGroup
+
+from devices.device import Device
+from devices.queues import PendingSetting, WriteOutcome
+from devices.table import DeviceTable
+from gateway.core.drf import Property
+from gateway.core.errors import Refused
+from gateway.core.ports import Clock
+from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat, alarm_of
+from gateway.core.status import REQTMO
+from gateway.core.values import Setting
+from gateway.core.write_state import WriteState
+from gateway.plan.model import Plan, PvSpec, Role
+from iocs.channel import CHANNELS, Channel, Put, PutFailed, empty_value
+from iocs.store import Store
+from iocs.unfit import unfit
+
+WRITE_FAILED = Alarm(Severity.MAJOR, Stat.WRITE)
+
+UNCONFIRMED = Alarm(Severity.MINOR, Stat.WRITE)
+_SETPOINT_ALARM = {  # after a write that the backend has answered
+    WriteState.ACCEPTED: NO_ALARM,
+    WriteState.VERIFIED: NO_ALARM,
+    WriteState.UNCONFIRMED: UNCONFIRMED,
+    WriteState.FAILED: WRITE_FAILED,
+}
+
+Write = Callable[[PendingSetting], None]
+
+
+@dataclass(slots=True)
+class Ioc:
+    """What the hooks of all groups share; lives on the loop."""
+
+    plan: Plan
+    table: DeviceTable
+    store: Store
+    clock: Clock
+    devices: Mapping[str, Device]
+    drops: Callable[[int], int]  # readings of one row that the push queue left out
+    write: Write  # queues a setting, or raises Refused
+    setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
+    outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
+
+    async def put(self, device: Device, setting: Setting, put: Put) -> None:
+        """Write and wait; PutFailed with the reason unless it was accepted (and verified, where that is wished)."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[WriteOutcome] = loop.create_future()
+
+        def done(outcome: WriteOutcome) -> None:
+            if not answer.done():
+                answer.set_result(outcome)
+
+        def tell(outcome: WriteOutcome) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: the client is gone, too
+                loop.call_soon_threadsafe(done, outcome)
+
+        pending = PendingSetting(setting, device.name, put.who, tell)
+        try:
+            self.write(pending)
+        except Refused as refusal:
+            raise self.refuse(device, put, str(refusal)) from refusal
+        outcome = await self._outcome(device, pending, answer)
+        if setting.request.property is Property.SETTING and device.name in self.setpoints:
+            moved = None if outcome.failed else setting.value
+            stamp_ns = 0 if outcome.failed else self.clock.now_ns()
+            self.setpoints[device.name].show(moved, stamp_ns, _SETPOINT_ALARM[outcome.state])
+        if outcome.state not in (WriteState.ACCEPTED, WriteState.VERIFIED):
+            raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}")
+
+    async def _outcome(
+        self, device: Device, pending: PendingSetting, answer: "asyncio.Future[WriteOutcome]"
+    ) -> WriteOutcome:
+        """The answer; a setting that still waits for its turn after the write timeout is withdrawn unsent."""
+        patience = device.plan.write_timeout
+        await asyncio.wait((answer,), timeout=patience)
+        if not answer.done():
+            late = WriteOutcome(WriteState.FAILED, REQTMO, f"{REQTMO}: not sent within {patience:g} s")
+            if pending.withdraw(late):
+                device.show(late.state, late.message, pending.who)
+        # what was sent is answered by its worker: within the write timeout, and the time for confirmation
+        return await answer
+
+    def refuse(self, device: Device, put: Put, reason: str) -> PutFailed:
+        """A refusal by policy: written into the outcome PVs, touching no alarm; to be raised."""
+        device.refused(put.who, reason)
+        return PutFailed(reason)
+
+    def written(self, device: Device) -> None:
+        """A write record has changed: tell those who monitor it. Called on the loop."""
+        if (group := self.outcomes.get(device.name)) is not None:
+            for channel in group.channels():
+                channel.sample()
+
+
+class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
+    """The PVs of one ACNET property of one device."""
+
+    roles: ClassVar[frozenset[Role]]
+
+    def __init__(self, ioc: Ioc, device: Device, specs: Iterable[PvSpec]) -> None:
+        self.ioc, self.device = ioc, device
+        self._specs: dict[Role, list[PvSpec]] = {}
+        for spec in specs:
+            self._specs.setdefault(spec.role, []).append(spec)
+        super().__init__(prefix="")
+
+    def _create_pvdb(self) -> None:
+        """In place of caproto's: the PVs are those of the plan, each with an alarm of its own (users.md 1.5)."""
+        for attribute, prop in self._pvs_.items():
+            for spec in self._specs.get(Role[attribute.upper()], ()):
+                options: dict[str, Any] = {
+                    "spec": spec, "store": self.ioc.store, "writes": self.ioc.plan.writes, "now": self.ioc.clock.now_ns,
+                }  # fmt: skip
+                if spec.labels:
+                    options["enum_strings"] = spec.labels
+                pvspec = prop.pvspec._replace(
+                    dtype=CHANNELS[spec.type], name=spec.name, value=empty_value(spec), max_length=spec.length,
+                    alarm_group=spec.name, cls_kwargs=options,
+                )  # fmt: skip
+                channel = pvspec.create(self)
+                self.pvdb[spec.name] = self.attr_pvdb[spec.name] = channel
+
+    def channels(self) -> Iterable[Channel]:
+        """All PVs of the group."""
+        return self.pvdb.values()  # type: ignore[no-any-return]
+
+    async def set(self, channel: Channel, value: Any, put: Put) -> None:
+        """A put that means a setting: checked here, then queued, then waited for."""
+        if reason := unfit(channel.spec, value):
+            raise self.ioc.refuse(self.device, put, reason)
+        assert channel.spec.write is not None, "a channel without a write form has no write access"
+        await self.ioc.put(self.device, Setting(channel.spec.write, value), put)
+
+    def follow(self, channel: Channel, row: int, show: Callable[[Any, int, Alarm], None]) -> None:
+        """Show each reading of a row from now on, and the newest one at once."""
+        self.ioc.store.follow(row, show)
+        now = self.ioc.table.snapshot(row)
+        if now.seen:
+            show(now.value, now.stamp_ns, alarm_of(now.status, now.has_value, now.value is not None))

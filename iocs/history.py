@@ -1,0 +1,39 @@
+"""The circular buffer of a device, asked over plain Channel Access: values, POSIX seconds, count."""
+
+from typing import Any
+
+import numpy as np
+from caproto.server import pvproperty
+
+from devices.circular_buffer import Points
+from gateway.plan.model import Role
+from iocs.channel import Channel
+from iocs.group import DeviceGroup
+
+
+class HistoryGroup(DeviceGroup):
+    """Reads take a copy; nothing is consumed, so readers never disturb each other (C-15)."""
+
+    roles = frozenset({Role.HISTORY_VALUES, Role.HISTORY_TIMES, Role.HISTORY_COUNT})
+    history_values = pvproperty(doc="values in the circular buffer, oldest first", read_only=True)
+    history_times = pvproperty(doc="their stamps, POSIX seconds", read_only=True)
+    history_count = pvproperty(doc="how many readings the buffer holds", read_only=True)
+
+    def _last(self, n: int) -> Points:
+        return self.ioc.table.last(self.device.plan.reading_row, n)
+
+    @history_values.getter
+    async def history_values(self, instance: Channel) -> Any:
+        """A copy of the values."""
+        return self._last(instance.spec.length).values
+
+    @history_times.getter
+    async def history_times(self, instance: Channel) -> Any:
+        """A copy of the stamps."""
+        seconds, nanoseconds = np.divmod(self._last(instance.spec.length).stamps_ns, 1_000_000_000)
+        return seconds + nanoseconds / 1e9  # of the whole number a double has no place for the last digits
+
+    @history_count.getter
+    async def history_count(self, instance: Channel) -> Any:
+        """The count."""
+        return len(self._last(self.ioc.plan.buffer).values)

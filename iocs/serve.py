@@ -1,0 +1,59 @@
+"""The life of the Channel Access side on its loop: start, say when ready, publish, sample, end cleanly."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from iocs.channel import Channel
+from iocs.channels import Channels
+from iocs.environment import CaSettings
+from iocs.fast.server import CaServer
+from iocs.publisher import Publisher
+from iocs.store import Store
+
+log = logging.getLogger("acgate.serve")
+SAMPLE_PERIOD = 1.0  # s between two looks at figures that clients monitor
+
+
+async def serve(
+    channels: Channels,
+    store: Store,
+    publisher: Publisher,
+    settings: CaSettings,
+    ready: Callable[[CaServer], Coroutine[Any, Any, None]],
+    stop: asyncio.Event,
+    ending: Callable[[], Awaitable[None]],
+) -> None:
+    """Serve until `stop` is set.
+
+    `ready` is awaited once everything listens, `ending` before the circuits are closed. Raises PortTaken where the
+    port is in use.
+    """
+    server = CaServer(channels, store, settings)
+    await server.start()
+    try:
+        publisher.drain()
+        async with asyncio.TaskGroup() as work:
+            jobs = [work.create_task(_sample(channels, publisher)), work.create_task(ready(server))]
+            await stop.wait()
+            for job in jobs:
+                job.cancel()
+    finally:
+        await ending()
+        await server.stop()
+
+
+async def _sample(channels: Channels, publisher: Publisher) -> None:
+    loop = asyncio.get_running_loop()
+    broken: set[Channel] = set()
+    while True:
+        await asyncio.sleep(SAMPLE_PERIOD)
+        publisher.count(loop.time())
+        for channel in tuple(channels.made):
+            if channel.row < 0 and channel.watched and channel not in broken:
+                try:
+                    channel.sample()
+                except Exception:  # a figure that cannot be had is no reason to end the gateway
+                    log.exception("%s cannot be sampled and will not be any more", channel.pvname)
+                    broken.add(channel)

@@ -1,0 +1,96 @@
+"""The newest reading of every table row as clients see it, and who listens: columns, on the loop only."""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from gateway.core.severity import UDF, Alarm
+from gateway.core.values import Value
+from iocs.fast.rows import Rows, update_rows
+
+log = logging.getLogger("acgate.store")
+Index = npt.NDArray[np.int32]
+Follower: TypeAlias = Callable[[Value | None, int, Alarm], None]  # value or None, stamp in ns, alarm
+
+
+class RowListener(Protocol):
+    """A circuit with row subscriptions."""
+
+    def offer_rows(self, index: Index, rows: Rows) -> None:
+        """Take updates; `rows[i]` is news of table row `index[i]`."""
+        ...
+
+
+class Store:
+    """Columns by table row. Rows that show no plain scalar keep their place and are never used."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.value = np.zeros(size)
+        self.stamp_ns = np.zeros(size, np.int64)  # Unix, UTC; 0 before the first value
+        self.status = np.full(size, UDF.status, np.uint16)  # EPICS STAT
+        self.severity = np.full(size, UDF.severity, np.uint16)
+        self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
+        self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
+        self._listeners: dict[RowListener, int] = {}
+        self._followers: dict[int, list[Follower]] = {}
+
+    def rows(self, index: Index) -> Rows:
+        """The newest readings of these rows as rows of the wire, without headers."""
+        return update_rows(self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
+
+    def listen(self, listener: RowListener) -> None:
+        """Count one more row subscription of a circuit."""
+        self._listeners[listener] = self._listeners.get(listener, 0) + 1
+
+    def forget(self, listener: RowListener) -> None:
+        """Count one row subscription less."""
+        left = self._listeners.get(listener, 0) - 1
+        if left > 0:
+            self._listeners[listener] = left
+        else:
+            self._listeners.pop(listener, None)
+
+    def follow(self, row: int, follower: Follower) -> None:
+        """Call `follower` at each reading of the row: the way of everything that is not a row subscription."""
+        self._followers.setdefault(row, []).append(follower)
+        self.followed[row] = True
+
+    def unfollow(self, row: int, follower: Follower) -> None:
+        """End `follow`."""
+        left = self._followers[row]
+        left.remove(follower)
+        if not left:
+            del self._followers[row]
+            self.followed[row] = False
+
+    def tell(self, row: int, value: Value | None, stamp_ns: int, alarm: Alarm) -> None:
+        """Call the followers of one row."""
+        for follower in tuple(self._followers.get(row, ())):
+            try:
+                follower(value, stamp_ns, alarm)
+            except Exception:  # the news ends here for one PV; all others shall have it
+                log.exception("a reading of row %d could not be shown", row)
+
+    def alarm(self, row: int) -> Alarm:
+        """The alarm of one row as it is now."""
+        return Alarm(int(self.severity[row]), int(self.status[row]))
+
+    def put(
+        self,
+        index: Index,
+        value: npt.NDArray[np.float64],
+        stamp_ns: npt.NDArray[np.int64],
+        status: npt.NDArray[np.uint16],
+        severity: npt.NDArray[np.uint16],
+    ) -> None:
+        """Keep readings, in order of arrival, and offer each to every listener; encoded once for all of them."""
+        self.value[index], self.stamp_ns[index] = value, stamp_ns  # of a row that occurs twice the last one stays
+        self.status[index], self.severity[index] = status, severity
+        if self._listeners and len(index):
+            rows = update_rows(value, stamp_ns, status, severity)
+            for listener in tuple(self._listeners):
+                listener.offer_rows(index, rows)

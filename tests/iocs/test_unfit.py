@@ -1,0 +1,54 @@
+"""Whether a value may be set."""
+
+from dataclasses import replace
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from gateway.plan.model import PvSpec, PvType, Role
+from iocs.unfit import unfit
+
+SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, low=-1.0, high=5.0, units="mA")
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, 5.0])
+def test_a_finite_number_inside_the_limits_is_fit(value: float) -> None:
+    assert "" == unfit(SPEC, value)
+
+
+@pytest.mark.parametrize("value", [-1.0000001, 5.1, 1e300])
+def test_a_number_outside_the_limits_is_refused_with_the_limits(value: float) -> None:
+    assert "Z:ACLTST:SP takes values from -1 to 5 mA" == unfit(SPEC, value)
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
+    assert "Z:ACLTST:SP takes finite numbers only" == unfit(SPEC, value)
+
+
+def test_limits_that_are_unknown_or_infinite_do_not_bind() -> None:
+    assert "" == unfit(replace(SPEC, low=nan, high=nan), 1e300)
+    assert "" == unfit(replace(SPEC, low=-inf), -1e300)
+    assert "Z:ACLTST:SP takes values to 5 mA" == unfit(replace(SPEC, low=nan), 6.0)
+    assert "Z:ACLTST:SP takes values from -1" == unfit(replace(SPEC, high=inf, units=""), -2.0)
+
+
+def test_an_array_must_have_its_exact_length_and_every_element_must_be_fit() -> None:
+    spec = replace(SPEC, length=3)
+    assert "" == unfit(spec, np.zeros(3))
+    assert "Z:ACLTST:SP takes exactly 3 values, not 2" == unfit(spec, np.zeros(2))
+    assert "Z:ACLTST:SP takes exactly 3 values, not 0" == unfit(spec, np.zeros(0))
+    assert "Z:ACLTST:SP takes finite numbers only" == unfit(spec, np.array([0.0, nan, 0.0]))
+    assert "Z:ACLTST:SP takes values from -1 to 5 mA" == unfit(spec, np.array([0.0, 0.0, 9.0]))
+
+
+def test_raw_bytes_must_have_their_exact_length() -> None:
+    spec = replace(SPEC, type=PvType.BYTES, length=4)
+    assert "" == unfit(spec, b"abcd")
+    assert "Z:ACLTST:SP takes exactly 4 bytes, not 3" == unfit(spec, b"abc")
+
+
+@pytest.mark.parametrize(("kind", "value"), [(PvType.TEXT, "x"), (PvType.ENUM, 3), (PvType.LONG, 3)])
+def test_other_types_have_no_limits(kind: PvType, value: object) -> None:
+    assert "" == unfit(replace(SPEC, type=kind), value)

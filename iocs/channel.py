@@ -23,7 +23,7 @@ from iocs.fast.encode import NotConverted, encode, run_now
 from iocs.fast.rows import EPICS_EPOCH
 
 if TYPE_CHECKING:
-    from iocs.fast.circuit import Sink
+    from iocs.fast.outbox import Sink
     from iocs.store import Store
 
 ANY = ca.DBE_VALUE | ca.DBE_LOG
@@ -126,7 +126,7 @@ class Channel:
         self._encoded.clear()
         for sink in self._sinks:
             if sink.mask & mask:
-                sink.circuit.offer(sink)
+                sink.outbox.offer(sink)
 
     def fit(self, value: Any) -> Any:
         """The value cut to what the channel can hold, so that it can always be read back."""
@@ -150,6 +150,11 @@ class Channel:
         return bool(self._sinks)
 
     # -- reads --------------------------------------------------------------------------------------------------
+
+    @property
+    def counted(self) -> int:
+        """The row of the store where dropped updates are counted, -1 for PVs without one."""
+        return self.spec.row
 
     def native(self, long_string: bool) -> tuple[int, int]:
         """Type and greatest number of elements, as told at channel creation."""

@@ -51,6 +51,7 @@ class Ioc:
     devices: Mapping[str, Device]
     drops: Callable[[int], int]  # readings of one row that the push queue left out
     write: Write  # queues a setting, or raises Refused
+    fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
 
@@ -121,8 +122,10 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         """In place of caproto's: the PVs are those of the plan, each with an alarm of its own (users.md 1.5)."""
         for attribute, prop in self._pvs_.items():
             for spec in self._specs.get(Role[attribute.upper()], ()):
+                ioc = self.ioc
+                store = ioc.store if ioc.fast else None
                 options: dict[str, Any] = {
-                    "spec": spec, "store": self.ioc.store, "writes": self.ioc.plan.writes, "now": self.ioc.clock.now_ns,
+                    "spec": spec, "store": store, "writes": ioc.plan.writes, "now": ioc.clock.now_ns,
                 }  # fmt: skip
                 if spec.labels:
                     options["enum_strings"] = spec.labels

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gateway.core.severity import UDF, Alarm
 from gateway.core.values import Value
-from iocs.fast.rows import Rows, update_rows
+from iocs.fast.rows import Alarms, Column, Readings, Stamps
 
 log = logging.getLogger("acgate.store")
 Index = npt.NDArray[np.int32]
@@ -19,8 +19,8 @@ Follower: TypeAlias = Callable[[Value | None, int, Alarm], None]  # value or Non
 class RowListener(Protocol):
     """A circuit with row subscriptions."""
 
-    def offer_rows(self, index: Index, rows: Rows) -> None:
-        """Take updates; `rows[i]` is news of table row `index[i]`."""
+    def offer_rows(self, index: Index, readings: Readings) -> None:
+        """Take news, in order; `readings` are of table rows `index`."""
         ...
 
 
@@ -38,9 +38,9 @@ class Store:
         self._listeners: dict[RowListener, int] = {}
         self._followers: dict[int, list[Follower]] = {}
 
-    def rows(self, index: Index) -> Rows:
-        """The newest readings of these rows as rows of the wire, without headers."""
-        return update_rows(self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
+    def readings(self, index: Index) -> Readings:
+        """The newest readings of these rows."""
+        return Readings(self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
 
     def listen(self, listener: RowListener) -> None:
         """Count one more row subscription of a circuit."""
@@ -79,18 +79,11 @@ class Store:
         """The alarm of one row as it is now."""
         return Alarm(int(self.severity[row]), int(self.status[row]))
 
-    def put(
-        self,
-        index: Index,
-        value: npt.NDArray[np.float64],
-        stamp_ns: npt.NDArray[np.int64],
-        status: npt.NDArray[np.uint16],
-        severity: npt.NDArray[np.uint16],
-    ) -> None:
+    def put(self, index: Index, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms) -> None:
         """Keep readings, in order of arrival, and offer each to every listener; encoded once for all of them."""
         self.value[index], self.stamp_ns[index] = value, stamp_ns  # of a row that occurs twice the last one stays
         self.status[index], self.severity[index] = status, severity
         if self._listeners and len(index):
-            rows = update_rows(value, stamp_ns, status, severity)
+            readings = Readings(value, stamp_ns, status, severity)
             for listener in tuple(self._listeners):
-                listener.offer_rows(index, rows)
+                listener.offer_rows(index, readings)

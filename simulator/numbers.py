@@ -81,4 +81,7 @@ class Numbers:
             return INVLEN
         if self._spec.scale.none or not np.isfinite(values).all():
             return SCALEFAIL
-        return raw.from_primary(self._spec.scale, values) if field == "PRIMARY" else values
+        if field == "PRIMARY":
+            values = raw.from_primary(self._spec.scale, values)
+        octets = raw.to_raw(self._spec.scale, values)  # what the hardware cannot say is refused, not held
+        return octets if isinstance(octets, Status) else values

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +22,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
 from gateway.plan.build import build_plan
 from gateway.plan.family import family
-from gateway.plan.model import Plan
+from gateway.plan.model import Plan, Watch
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings, ca_settings
@@ -160,6 +161,13 @@ class Gateway:
             backend.close()
 
 
+def writable_watches(plan: Plan) -> Iterator[Watch]:
+    """The rows that clients may put to: they say how large a message of a client can be."""
+    for device in plan.devices.values():
+        if device.writable and device.setting_row >= 0:
+            yield plan.watches[device.setting_row]
+
+
 def count_pvs(plan: Plan) -> int:
     """How many PVs the devices have; devices of one shape are counted once."""
     counts: dict[tuple[object, ...], int] = {}
@@ -183,10 +191,12 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str]) -> 
         plan, warnings = build_plan(config, describe(config, backends, clock))
         for warning in warnings:
             log.warning("%s", warning)
-        largest = max((8 * watch.length for watch in plan.watches), default=0)
-        largest = max(largest, 8 * plan.buffer)
+        largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)
         section = config.gateway
         settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
+        # the plan lives as long as the process: the collector need not walk it again and again
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         return Gateway(plan, backends, clock, settings)
     except BaseException:
         for backend in backends.values():

@@ -22,9 +22,6 @@ def figures(served: "Gateway", push: PushQueue, publisher: Publisher) -> dict[st
     def circuits() -> int:
         return len(served.server.circuits) if served.server else 0
 
-    def slow_drops() -> int:
-        return sum(circuit.dropped for circuit in served.server.circuits) if served.server else 0
-
     def restarts() -> int:
         """Of workers that died and began anew."""
         return sum(a.restarts for a in served.acquisitions) + sum(w.restarts for w in served.writers)
@@ -37,7 +34,7 @@ def figures(served: "Gateway", push: PushQueue, publisher: Publisher) -> dict[st
         "CLIENTS": circuits,
         "UPDATES": lambda: publisher.published & WRAP,  # readings published since the start
         "RATE": lambda: publisher.rate,  # readings per second
-        "DROPS": lambda: (push.dropped + slow_drops()) & WRAP,
+        "DROPS": lambda: (push.dropped + int(served.store.dropped.sum())) & WRAP,
         "SILENT": lambda: sum(acquisition.silent for acquisition in served.acquisitions),  # devices
         "RESTARTS": restarts,
         "QUEUE:PUSH": lambda: push.waiting,

@@ -11,6 +11,7 @@ from gateway.plan.names import MOST_LABELS, label, splits
 _TYPES = {Kind.TEXT: PvType.TEXT, Kind.RAW: PvType.BYTES}  # the others are doubles
 _MESSAGE = 256  # characters of a long string, its NUL included
 _STANDARD = 5  # bits below come from STATUS as evaluated by the server, the others from the word
+_READBACK = f":{Role.READBACK.value}"
 _WRITE_STATES = tuple(state.name for state in WriteState)
 
 
@@ -24,6 +25,21 @@ def find(plan: Plan, name: str) -> PvSpec | None:
     """The PV of that name, case and all; None when the plan has none. Makes few others on the way."""
     found = (member(plan, plan.devices[prefix], suffix) for prefix, suffix in splits(name) if prefix in plan.devices)
     return next((spec for spec in found if spec is not None), None)
+
+
+def scalar_row(plan: Plan, name: str) -> tuple[int, bool] | None:
+    """The row of a READING or READBACK that is one number, and whether it takes puts; None for every other name.
+
+    Makes no specification: it is asked for each name that a client searches for.
+    """
+    device = plan.devices.get(name)
+    if device is not None:
+        row, writable = device.reading_row, device.writable and device.setting_row >= 0
+    elif name.endswith(_READBACK) and (device := plan.devices.get(name.removesuffix(_READBACK))) is not None:
+        row, writable = device.setting_row, False
+    else:
+        return None
+    return (row, writable) if row >= 0 and plan.watches[row].kind is Kind.SCALAR else None
 
 
 def member(plan: Plan, device: DevicePlan, suffix: str) -> PvSpec | None:

@@ -1,8 +1,6 @@
-"""One client's TCP circuit: requests in, replies and updates out, one write per loop tick.
+"""One client's TCP circuit: its requests, each answered in order. What goes out to it is its outbox.
 
-A client that does not keep up is never waited for. While the kernel takes no more of its bytes, or after it said
-EVENTS_OFF, updates only mark what is new; once it reads again it gets the newest value of each PV. So its memory is
-bounded, and no other client notices. caproto's circuit is not used: performance.md 1 lists why.
+caproto's circuit is not used: performance.md 1 lists why.
 """
 
 import asyncio
@@ -14,16 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from iocs.channel import Channel, Put, PutFailed
 from iocs.fast import messages as ca
+from iocs.fast.bursts import answers, run_of_gets
 from iocs.fast.encode import NotConverted, decode, readable
-from iocs.fast.rows import ROW, TIME_DOUBLE, Rows, update_header
+from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
+from iocs.fast.rows import ROWS
+from iocs.row_channel import RowChannel
 from iocs.store import Store
 
 log = logging.getLogger("acgate.circuit")
-HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
 AT_ONCE = 1000  # requests answered before others have their turn
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))  # s, s, probes
 
@@ -35,7 +34,7 @@ class Service(Protocol):
     largest: int  # bytes of one message
     most_channels: int  # of one circuit
 
-    def find(self, name: str) -> tuple[Channel, bool] | None:
+    def find(self, name: str) -> tuple[Channel | RowChannel, bool] | None:
         """The channel of a name, and whether the name asks for a long string."""
         ...
 
@@ -61,59 +60,26 @@ class Client:
     """A channel as one client has it."""
 
     cid: int
-    channel: Channel
+    channel: Channel | RowChannel
     long_string: bool
     subscriptions: set[int] = field(default_factory=set)
 
 
-@dataclass(slots=True, eq=False)
-class Sink:
-    """One subscription that takes the ordinary way."""
-
-    circuit: "Circuit"
-    client: Client
-    subscription: int
-    data_type: int
-    count: int
-    mask: int
-
-    def update(self) -> bytes:
-        """The newest value as one message, brought up to date first."""
-        self.client.channel.refresh()
-        return self.message()
-
-    def message(self) -> bytes:
-        """The value that the channel shows as one message."""
-        channel = self.client.channel
-        try:
-            count, payload = channel.payload(self.data_type, self.count, self.client.long_string)
-        except NotConverted:
-            return ca.pack(ca.EVENT_ADD, self.data_type, 0, ca.GET_FAILED, self.subscription)
-        return ca.pack(ca.EVENT_ADD, self.data_type, count, ca.NORMAL, self.subscription, payload)
-
-
-class Circuit(asyncio.Protocol):
+class Circuit(Outbox, asyncio.Protocol):
     """The protocol object of one TCP connection; lives on the loop."""
 
     def __init__(self, service: Service) -> None:
-        self.service, self.store = service, service.store
+        super().__init__(service.store)
+        self.service = service
         self.user, self.host, self.peer = "", "", ""
-        self.dropped = 0  # updates that a slow client never got
-        self.paused_at: float | None = None  # loop time since which the kernel takes nothing
-        self._events_off = self._gone = False
         self.unfinished_since: float | None = None  # loop time since which half a message, or the first, is awaited
         self._input = bytearray()
         self._requests: deque[ca.Message] = deque()  # read, and not yet answered
-        self._output: list[bytes] = []
-        self._waiting = 0  # bytes in _output
         self._clients: dict[int, Client] = {}  # by server id
         self._next_id = 1
-        self._sinks: dict[int, Sink | int] = {}  # by subscription id; an int is the row of a row subscription
+        self._row_of = np.full(64, -1, np.int32)  # the row of each server id, -1 for channels that have none
+        self._sinks: dict[int, Sink | RowSink] = {}  # by subscription id
         self._owner: dict[int, Client] = {}  # by subscription id
-        self._dirty: dict[Sink, None] = {}  # sinks with news that a slow client has not got, oldest first
-        self._headers: npt.NDArray[np.void] | None = None  # header of each row's updates
-        self._has_row: npt.NDArray[np.bool_] = np.zeros(0, bool)
-        self._dirty_rows: npt.NDArray[np.bool_] = np.zeros(0, bool)
 
     # -- the link ------------------------------------------------------------------------------------------------
 
@@ -133,27 +99,26 @@ class Circuit(asyncio.Protocol):
             link.setsockopt(socket.IPPROTO_TCP, option, value)
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         if not self.address or not self.service.opened(self):
-            self._gone = True
+            self.gone = True
             self.transport.abort()
             return
         self.write(ca.pack(ca.VERSION, count=ca.MINOR_VERSION))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Free all that this client had."""
-        self._gone = True
+        self.gone = True
         for subscription in list(self._sinks):
             self._cancel(subscription)
         self._clients.clear()
         self._requests.clear()
-        self._output.clear()
-        self._headers = None
+        self.discard()
         self.service.closed(self)
 
     def close(self, reason: str = "") -> None:
         """End the circuit; a reason is logged, once."""
-        if reason and not self._gone:
+        if reason and not self.gone:
             log.warning("circuit of %s closed: %s", self.peer, reason)
-        self._gone = True
+        self.gone = True
         self.transport.abort()
 
     def pause_writing(self) -> None:
@@ -164,87 +129,17 @@ class Circuit(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client reads again."""
         self.paused_at = None
-        if not self._gone:
-            self._catch_up()
+        if not self.gone:
+            self.catch_up()
             self._work()
-
-    @property
-    def slow(self) -> bool:
-        """Whether updates are conflated now."""
-        return self.paused_at is not None or self._events_off
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes; all of one tick leave in one write."""
-        if self._gone:
-            return
-        if not self._output:
-            self.loop.call_soon(self.flush)
-        self._output.append(data)
-        self._waiting += len(data)
-        if self._waiting > HIGH_WATER:
-            self.flush()
-
-    def flush(self) -> None:
-        """Hand what is queued to the kernel."""
-        if self._output and not self._gone:
-            self.transport.write(b"".join(self._output))
-        self._output.clear()
-        self._waiting = 0
-
-    # -- updates ------------------------------------------------------------------------------------------------
-
-    def offer(self, sink: Sink) -> None:
-        """The channel of an ordinary subscription has news."""
-        if not self.slow:
-            self.write(sink.message())
-        elif sink in self._dirty:
-            self.dropped += 1
-            if (row := sink.client.channel.spec.row) >= 0:
-                self.store.dropped[row] += 1
-        else:
-            self._dirty[sink] = None
-
-    def offer_rows(self, index: npt.NDArray[np.int32], rows: Rows) -> None:
-        """Updates of many scalars; `rows[i]` is news of table row `index[i]`, a row may occur several times."""
-        if self._headers is None:
-            return
-        mine = self._has_row[index]
-        if not mine.all():
-            if not mine.any():
-                return
-            index, rows = index[mine], rows[mine]
-        if self.slow:
-            new = np.unique(index[~self._dirty_rows[index]])  # each waits from now on; all else is left out
-            self.dropped += len(index) - len(new)
-            np.add.at(self.store.dropped, index, 1)
-            self.store.dropped[new] -= 1
-            self._dirty_rows[new] = True
-            return
-        out = rows.copy()
-        out["header"] = self._headers[index]
-        self.write(out.tobytes())
-
-    def _catch_up(self) -> None:
-        """The newest value of all that changed meanwhile, for as long as the kernel takes it."""
-        if self._headers is not None and not self.slow:
-            index = np.flatnonzero(self._dirty_rows).astype(np.int32)
-            if len(index):
-                self._dirty_rows[index] = False
-                rows = self.store.rows(index)
-                rows["header"] = self._headers[index]
-                self.write(rows.tobytes())
-                self.flush()
-        while self._dirty and not self.slow:
-            sink = next(iter(self._dirty))
-            del self._dirty[sink]
-            self.write(sink.update())
-            self.flush()
 
     # -- requests -----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Answer all whole messages; whatever breaks the protocol ends this circuit and no other."""
         self._input += data
+        if not self._requests and self.paused_at is None:
+            self._answer_gets()
         try:
             received, used = ca.split(self._input, self.service.largest)
         except ValueError as error:
@@ -260,13 +155,22 @@ class Circuit(asyncio.Protocol):
         if idle:
             self._work()
 
+    def _answer_gets(self) -> None:
+        """Answer the run of gets at the start of the input, if there is one, without a look at each."""
+        gets = run_of_gets(self._input)
+        replies = answers(gets, self._row_of, self.store) if gets is not None else None
+        if gets is not None and replies is not None:
+            self.write(replies)
+            del self._input[: 16 * len(gets)]
+            self.unfinished_since = None
+
     def _work(self) -> None:
         """Answer requests for as long as the kernel takes the replies.
 
         What is left waits, and nothing more is read: 2000 gets of an array of 8 MB are 32 kB of requests.
         """
         for _ in range(AT_ONCE):
-            if not self._requests or self.paused_at is not None or self._gone:
+            if not self._requests or self.paused_at is not None or self.gone:
                 break
             message = self._requests.popleft()
             try:
@@ -274,7 +178,7 @@ class Circuit(asyncio.Protocol):
             except Exception:  # this circuit ends here, and no other
                 log.exception("a request of %s broke", self.peer)
                 self.close(f"command {message.command} broke")
-        if self._gone or self.paused_at is not None:
+        if self.gone or self.paused_at is not None:
             return
         if self._requests:
             self.transport.pause_reading()
@@ -307,8 +211,8 @@ class Circuit(asyncio.Protocol):
             self.host = self.host or text
 
     def _events(self, message: ca.Message) -> None:
-        self._events_off = message.command == ca.EVENTS_OFF
-        self._catch_up()
+        self.events_off = message.command == ca.EVENTS_OFF
+        self.catch_up()
 
     def _search(self, message: ca.Message) -> None:
         if self.service.known(ca.text_of(message.payload)):
@@ -326,6 +230,9 @@ class Circuit(asyncio.Protocol):
         channel, long_string = found
         server_id, self._next_id = self._next_id, self._next_id + 1
         self._clients[server_id] = Client(cid, channel, long_string)
+        if server_id >= len(self._row_of):
+            self._row_of = np.concatenate([self._row_of, np.full(len(self._row_of), -1, np.int32)])
+        self._row_of[server_id] = channel.row
         data_type, count = channel.native(long_string)
         self.write(
             ca.pack(ca.ACCESS_RIGHTS, p1=cid, p2=channel.rights())
@@ -339,6 +246,7 @@ class Circuit(asyncio.Protocol):
         for subscription in tuple(client.subscriptions):
             self._cancel(subscription)
         del self._clients[message.parameter1]
+        self._row_of[message.parameter1] = -1
         self.write(ca.pack(ca.CLEAR_CHANNEL, 0, 0, message.parameter1, client.cid))
 
     def _subscribe(self, message: ca.Message) -> None:
@@ -351,16 +259,16 @@ class Circuit(asyncio.Protocol):
             return
         self._owner[subscription] = client
         client.subscriptions.add(subscription)
-        sink = Sink(self, client, subscription, message.data_type, message.elements, mask)
+        sink = Sink(self, channel, client.long_string, subscription, message.data_type, message.elements, mask)
         self.write(sink.update())
         both = ca.DBE_VALUE | ca.DBE_ALARM  # a row tells of values and alarms alike
-        if channel.row >= 0 and message.data_type == TIME_DOUBLE and mask & both == both and self._take_row(
-            channel.row, subscription
-        ):  # fmt: skip
-            self._sinks[subscription] = channel.row
-        else:
-            self._sinks[subscription] = sink
-            channel.subscribe_sink(sink)
+        if channel.row >= 0 and message.data_type in ROWS and message.elements <= 1 and mask & both == both:
+            row = self.take_row(message.data_type, channel.row, subscription)
+            if row is not None:
+                self._sinks[subscription] = row
+                return
+        self._sinks[subscription] = sink
+        channel.subscribe_sink(sink)
 
     def _why_not(self, message: ca.Message, client: Client, mask: int) -> tuple[int, str] | None:
         """Status and text where a subscription cannot be."""
@@ -376,28 +284,14 @@ class Circuit(asyncio.Protocol):
             return ca.ALLOCATION_FAILED, "too many subscriptions"
         return None
 
-    def _take_row(self, row: int, subscription: int) -> bool:
-        if self._headers is None:
-            size = self.store.size
-            self._headers = np.zeros(size, ROW["header"])
-            self._has_row, self._dirty_rows = np.zeros(size, bool), np.zeros(size, bool)
-        if self._has_row[row]:
-            return False  # a second subscription of this client to the same PV
-        self._headers[row] = np.void(update_header(subscription))
-        self._has_row[row] = True
-        self.store.listen(self)
-        return True
-
     def _cancel(self, subscription: int) -> bool:
         sink = self._sinks.pop(subscription, None)
         if (owner := self._owner.pop(subscription, None)) is not None:
             owner.subscriptions.discard(subscription)
         if isinstance(sink, Sink):
-            self._dirty.pop(sink, None)
-            sink.client.channel.unsubscribe_sink(sink)
+            self.drop_sink(sink)
         elif sink is not None:
-            self._has_row[sink] = self._dirty_rows[sink] = False
-            self.store.forget(self)
+            self.drop_row(sink)
         return sink is not None
 
     def _unsubscribe(self, message: ca.Message) -> None:

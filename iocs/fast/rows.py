@@ -1,49 +1,85 @@
-"""Columns of scalar readings as rows of the wire: DBR_TIME_DOUBLE updates of many PVs in one go. Pure."""
+"""Columns of scalar readings as rows of the wire: updates and replies of many PVs in one go. Pure."""
 
 import numpy as np
 import numpy.typing as npt
 
-from iocs.fast.messages import EVENT_ADD, HEADER, NORMAL
+from iocs.fast.messages import EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
 
 EPICS_EPOCH = 631_152_000  # s from 1970 to 1990
-TIME_DOUBLE = 20
+DOUBLE, TIME_DOUBLE = 6, 20
 _NS = 1_000_000_000
+_NATIVE = {1: ">i2", 2: ">f4", 5: ">i4", 6: ">f8"}  # SHORT FLOAT LONG DOUBLE
+_PADS = {("STS", 6): 4, ("TIME", 1): 2, ("TIME", 6): 4}  # bytes between the stamp or alarm and the value
+_ALARM = [("status", ">u2"), ("severity", ">u2")]
+_STAMP = [*_ALARM, ("seconds", ">u4"), ("nanoseconds", ">u4")]
+_LEADS: dict[str, tuple[int, list[tuple[str, str]]]] = {"": (0, []), "STS": (7, _ALARM), "TIME": (14, _STAMP)}
 
-# one EVENT_ADD reply with one DBR_TIME_DOUBLE: the header as it was at subscription, then the reading
-ROW = np.dtype(
-    [
-        ("header", "V16"),
-        ("status", ">u2"),
-        ("severity", ">u2"),
-        ("seconds", ">u4"),
-        ("nanoseconds", ">u4"),
-        ("pad", ">u4"),
-        ("value", ">f8"),
-    ]
-)
 Rows = npt.NDArray[np.void]
+Column = npt.NDArray[np.float64]
+Stamps = npt.NDArray[np.int64]
+Alarms = npt.NDArray[np.uint16]
 
 
-def update_header(subscription: int) -> bytes:
+def _row(lead: str, native: int) -> np.dtype[np.void]:
+    """One message with one value: the header, the payload of one DBR type, zeros up to eight bytes."""
+    fields: list[tuple[str, str]] = [("header", "V16"), *_LEADS[lead][1]]
+    if pad := _PADS.get((lead, native)):
+        fields.append(("pad", f"V{pad}"))
+    fields.append(("value", _NATIVE[native]))
+    if short := -np.dtype(fields).itemsize % 8:
+        fields.append(("end", f"V{short}"))
+    return np.dtype(fields)
+
+
+# the DBR types that go as rows: plain, STS and TIME of every number; CTRL and text are asked for once
+ROWS = {first + native: _row(lead, native) for lead, (first, _) in _LEADS.items() for native in _NATIVE}
+HEADERS = np.dtype(
+    [("command", ">u2"), ("size", ">u2"), ("type", ">u2"), ("count", ">u2"), ("first", ">u4"), ("second", ">u4")]
+)
+
+
+def update_header(data_type: int, subscription: int) -> bytes:
     """The 16 bytes before every update of one subscription."""
-    return HEADER.pack(EVENT_ADD, 24, TIME_DOUBLE, 1, NORMAL, subscription)
+    return HEADER.pack(EVENT_ADD, ROWS[data_type].itemsize - 16, data_type, 1, NORMAL, subscription)
 
 
-def epics_time(stamp_ns: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def read_headers(data_type: int, requests: npt.NDArray[np.uint32]) -> npt.NDArray[np.void]:
+    """The headers of the replies to gets with these request ids."""
+    headers = np.zeros(len(requests), HEADERS)
+    headers["command"], headers["size"] = READ_NOTIFY, ROWS[data_type].itemsize - 16
+    headers["type"], headers["count"], headers["first"] = data_type, 1, NORMAL
+    headers["second"] = requests
+    return headers.view("V16")
+
+
+def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps]:
     """Seconds since 1990 and nanoseconds; what lies before 1990 or after 2126 becomes the nearest that fits."""
     seconds, nanoseconds = np.divmod(stamp_ns, _NS)
     return np.clip(seconds - EPICS_EPOCH, 0, 0xFFFFFFFF), nanoseconds
 
 
-def update_rows(
-    value: npt.NDArray[np.float64],
-    stamp_ns: npt.NDArray[np.int64],
-    status: npt.NDArray[np.uint16],
-    severity: npt.NDArray[np.uint16],
-) -> Rows:
-    """Rows without headers, in the order of the columns; made once for all clients."""
-    rows = np.zeros(len(value), ROW)
-    rows["status"], rows["severity"] = status, severity
-    rows["seconds"], rows["nanoseconds"] = epics_time(stamp_ns)
-    rows["value"] = value
-    return rows
+class Readings:
+    """Readings in order of arrival; their rows of each DBR type are made once, for all clients."""
+
+    __slots__ = ("_made", "severity", "stamp_ns", "status", "value")
+
+    def __init__(self, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms) -> None:
+        self.value, self.stamp_ns, self.status, self.severity = value, stamp_ns, status, severity
+        self._made: dict[int, Rows] = {}
+
+    def rows(self, data_type: int) -> Rows:
+        """Rows without headers; not to be changed: a copy takes the headers of one client."""
+        found = self._made.get(data_type)
+        if found is None:
+            found = self._made[data_type] = self._make(data_type)
+        return found
+
+    def _make(self, data_type: int) -> Rows:
+        rows = np.zeros(len(self.value), ROWS[data_type])
+        if data_type >= 7:
+            rows["status"], rows["severity"] = self.status, self.severity
+        if data_type >= 14:
+            rows["seconds"], rows["nanoseconds"] = epics_time(self.stamp_ns)
+        with np.errstate(invalid="ignore", over="ignore"):  # what no integer holds is cast as C does
+            rows["value"] = self.value
+        return rows

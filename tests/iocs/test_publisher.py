@@ -7,7 +7,7 @@ from gateway.core.drf import DataRequest
 from gateway.core.severity import Alarm, Severity, Stat
 from gateway.core.status import DISCONNECTED, OK, PEND, Status
 from gateway.core.values import Reading, Value
-from iocs.fast.rows import Rows
+from iocs.fast.rows import Readings
 from iocs.publisher import Publisher
 from iocs.store import Index, Store
 
@@ -38,8 +38,8 @@ class Rig:
         for row in range(rows):
             self.store.follow(row, lambda v, s, a, row=row: self.told.append((row, v, s, a)))  # type: ignore[misc]
 
-    def offer_rows(self, index: Index, rows: Rows) -> None:
-        self.offered += zip(index.tolist(), rows["value"].tolist(), rows["severity"].tolist(), strict=True)
+    def offer_rows(self, index: Index, readings: Readings) -> None:
+        self.offered += zip(index.tolist(), readings.value.tolist(), readings.severity.tolist(), strict=True)
 
     def publish(self, *items: tuple[int, Value | None, Status]) -> None:
         self.news.batches.append(batch_of([(row, Reading(REQUEST, v, STAMP, status)) for row, v, status in items]))

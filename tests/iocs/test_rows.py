@@ -1,23 +1,28 @@
 """Columns as rows of the wire."""
 
+import math
 import struct
 
 import numpy as np
+import pytest
+from caproto import ChannelDouble, TimeStamp
 
-from iocs.fast.rows import EPICS_EPOCH, ROW, epics_time, update_header, update_rows
+from iocs.fast.encode import encode
+from iocs.fast.rows import EPICS_EPOCH, ROWS, Readings, epics_time, read_headers, update_header
 
 
 def columns(*items: tuple[float, int, int, int]) -> bytes:
     value, stamp, status, severity = zip(*items, strict=True)
-    rows = update_rows(
+    readings = Readings(
         np.array(value), np.array(stamp, np.int64), np.array(status, np.uint16), np.array(severity, np.uint16)
     )
-    rows["header"] = np.array([update_header(7)] * len(rows), "V16")
+    rows = readings.rows(20)
+    rows["header"] = np.array([update_header(20, 7)] * len(rows), "V16")
     return rows.tobytes()
 
 
 def test_a_row_is_a_whole_message_with_one_time_double() -> None:
-    assert 40 == ROW.itemsize
+    assert 40 == ROWS[20].itemsize
     expected = struct.pack(">HHHHII", 1, 24, 20, 1, 1, 7) + struct.pack(">HHIIxxxxd", 5, 2, 10, 250, 1.5)
     stamp = (EPICS_EPOCH + 10) * 1_000_000_000 + 250
     assert expected == columns((1.5, stamp, 5, 2))
@@ -33,4 +38,29 @@ def test_stamps_before_1990_and_after_2126_become_the_nearest_that_fit() -> None
 
 def test_no_reading_makes_no_row() -> None:
     nothing = np.zeros(0)
-    assert 0 == len(update_rows(nothing, nothing.astype(np.int64), nothing.astype("u2"), nothing.astype("u2")))
+    readings = Readings(nothing, nothing.astype(np.int64), nothing.astype("u2"), nothing.astype("u2"))
+    assert 0 == len(readings.rows(20))
+
+
+@pytest.mark.parametrize("data_type", sorted(ROWS))
+@pytest.mark.parametrize("value", [0.0, -1.5, 40000.7, 1e12, math.nan, math.inf])
+def test_a_row_of_every_type_has_the_bytes_that_the_ordinary_way_gives(data_type: int, value: float) -> None:
+    channel = ChannelDouble(value=value)
+    channel._data["timestamp"] = TimeStamp(1105790400, 123456789)
+    channel.alarm._data["status"], channel.alarm._data["severity"] = 5, 2
+    _, payload = encode(channel, data_type, 1)
+    columns = np.array([(EPICS_EPOCH + 1105790400) * 10**9 + 123456789]), np.array([5], "u2"), np.array([2], "u2")
+    rows = Readings(np.array([value]), *columns).rows(data_type)
+    assert payload + bytes(-len(payload) % 8) == rows.tobytes()[16:]
+    assert len(rows.tobytes()) - 16 == struct.unpack_from(">H", update_header(data_type, 1), 2)[0]
+
+
+def test_rows_are_made_once_for_each_type() -> None:
+    one = np.ones(1)
+    readings = Readings(one, one.astype(np.int64), one.astype("u2"), one.astype("u2"))
+    assert readings.rows(20) is readings.rows(20)
+
+
+def test_the_header_of_a_reply_bears_the_request_id() -> None:
+    expected = struct.pack(">HHHHII", 15, 8, 6, 1, 1, 99)
+    assert expected == read_headers(6, np.array([99], np.uint32)).tobytes()

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.severity import NO_ALARM, UDF, Alarm
 from gateway.core.values import Value
-from iocs.fast.rows import Rows
+from iocs.fast.rows import Readings
 from iocs.store import Index, Store
 
 
@@ -17,8 +17,8 @@ class Listener:
     def __init__(self) -> None:
         self.offers: list[tuple[list[int], list[float]]] = []
 
-    def offer_rows(self, index: Index, rows: Rows) -> None:
-        self.offers.append((index.tolist(), rows["value"].tolist()))
+    def offer_rows(self, index: Index, readings: Readings) -> None:
+        self.offers.append((index.tolist(), readings.value.tolist()))
 
 
 def put(store: Store, *items: tuple[int, float], severity: int = 0) -> None:
@@ -36,7 +36,8 @@ def put(store: Store, *items: tuple[int, float], severity: int = 0) -> None:
 def test_a_row_is_undefined_before_its_first_reading() -> None:
     store = Store(2)
     assert UDF == store.alarm(1)
-    assert (17, 3, 0, 0.0) == tuple(store.rows(np.array([0], np.int32))[0][["status", "severity", "seconds", "value"]])
+    row = store.readings(np.array([0], np.int32)).rows(20)[0]
+    assert (17, 3, 0, 0.0) == tuple(row[["status", "severity", "seconds", "value"]])
 
 
 def test_the_last_reading_of_a_row_stays_and_listeners_are_offered_all() -> None:

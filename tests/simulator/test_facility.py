@@ -13,6 +13,7 @@ from gateway.core.drf import DataRequest
 from gateway.core.status import BAD_REQUEST, INVLEN, NOPROP, NOSCALE, OK, OUT_OF_BOUNDS, PRIV, SCALEFAIL, UTIME, Status
 from gateway.runtime.worker import StopToken, Worker
 from simulator.facility import Facility, load_facility, shipped_facility
+from simulator.raw import to_raw
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -108,6 +109,8 @@ def test_settings_are_taken_raw_and_in_primary_units_too():
         ("Z:A", "text", SCALEFAIL),
         ("Z:A", ("a", "b"), SCALEFAIL),
         ("Z:A", float("nan"), SCALEFAIL),
+        ("Z:A", 1e6, SCALEFAIL),
+        ("Z:A.PRIMARY", -1e6, SCALEFAIL),
         ("Z:A.RAW", 1.0, SCALEFAIL),
         ("Z:A[1]", 1.0, OUT_OF_BOUNDS),
         ("Z:A.SETTING{1}.RAW", b"1", Status(17, -30)),
@@ -150,10 +153,22 @@ def test_without_scaling_only_raw_can_be_had():
     assert struct.pack("<i", 77) == read(of, "Z:NOSCAL.RAW")
 
 
-def test_a_value_beyond_the_raw_type_cannot_be_had_raw():
-    of = facility()
-    write(of, "Z:A", 1e6)
-    assert SCALEFAIL == read(of, "Z_A.RAW")
+def test_a_reading_beyond_the_raw_type_cannot_be_had_raw():
+    of = facility("model: {kind: constant, value: 1.0e+6}")
+    assert 1_000_001.0 == read(of, "Z:A")
+    assert SCALEFAIL == read(of, "Z:A.RAW")
+
+
+def test_every_limit_of_the_shipped_facility_can_be_said_by_its_hardware():
+    of = shipped_facility()
+    specs = [spec for spec in map(of.spec, of.devices) if spec and spec.setting and not spec.setting.text]
+    assert [] == [
+        (spec.name, limit)
+        for spec in specs
+        if spec.setting
+        for limit in (spec.setting.low, spec.setting.high)
+        if np.isfinite(limit) and isinstance(to_raw(spec.scale, np.array([limit])), Status)
+    ]
 
 
 @pytest.mark.parametrize(

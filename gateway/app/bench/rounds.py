@@ -93,18 +93,22 @@ def held(figures: Figures, setup: Setup, seconds: float) -> bool:
 
 @dataclass(slots=True)
 class Rounds:
-    """Runs all rounds; a server leaves a ladder at the first rate that it does not hold."""
+    """Runs all rounds; within a round a server leaves a ladder at the first rate that it does not hold.
+
+    The next round begins anew: one disturbance from elsewhere does not end a ladder, the median tells.
+    """
 
     options: Options
-    _left: dict[tuple[str, int], float] = field(default_factory=dict)  # server, PVs: the rate it did not hold
+    _left: set[tuple[str, int]] = field(default_factory=set)  # server and PVs, of this round
 
     def run(self, say: Callable[[str], None]) -> Iterator[Result]:
         """Every result as it comes; `say` is told what is being done."""
         todo = cells(self.options)
         for number in range(self.options.rounds):
+            self._left.clear()
             for place, cell in enumerate(todo, 1):
                 for server in self.options.servers:
-                    if self._left.get((server, cell.setup.pvs), math.inf) < cell.setup.offered:
+                    if cell.kind == "updates" and (server, cell.setup.pvs) in self._left:
                         continue
                     say(f"round {number + 1}/{self.options.rounds}, {place}/{len(todo)}: {cell.name} {server}")
                     yield self._measure(number, server, cell)
@@ -114,12 +118,10 @@ class Rounds:
             with serving(server, cell.setup) as served:
                 figures = self._figures(served, cell)
         except MeasurementFailed as error:
-            if cell.kind == "updates":
-                self._left[server, cell.setup.pvs] = cell.setup.offered
+            self._left.add((server, cell.setup.pvs))
             return Result(number, server, cell.name, {}, str(error))
-        if cell.kind == "updates" and not figures["held"]:
-            rate = self._left.get((server, cell.setup.pvs), math.inf)
-            self._left[server, cell.setup.pvs] = min(rate, cell.setup.offered)
+        if not figures.get("held", 1.0):
+            self._left.add((server, cell.setup.pvs))
         return Result(number, server, cell.name, figures)
 
     def _figures(self, served: Serving, cell: Cell) -> Figures:

@@ -36,7 +36,10 @@ class Updates:
         """Take in what one read of the socket brings."""
         keep = len(self._rest)
         self._store[:keep] = self._rest
-        got = self._link.recv_into(memoryview(self._store)[keep:])
+        try:
+            got = self._link.recv_into(memoryview(self._store)[keep:])
+        except ConnectionResetError:
+            got = 0
         if not got:
             raise MeasurementFailed("the server closed the circuit")
         now = time.time()

@@ -1,0 +1,193 @@
+"""Outbox: what one client is to be sent, and what it gets when it does not keep up.
+
+A client is never waited for. While the kernel takes no more of its bytes, or after it said EVENTS_OFF, updates only
+mark what is new; once it reads again it gets the newest value of each PV. So its memory is bounded, and no other
+client notices.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from iocs.fast import messages as ca
+from iocs.fast.encode import NotConverted
+from iocs.fast.rows import Readings, update_header
+from iocs.store import Index, Store
+
+if TYPE_CHECKING:
+    from iocs.channel import Channel
+    from iocs.row_channel import RowChannel
+
+HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
+
+
+class RowTable:
+    """The row subscriptions of one client for one DBR type: a header for each row of the store that it monitors."""
+
+    __slots__ = ("dirty", "has", "headers")
+
+    def __init__(self, size: int) -> None:
+        self.headers = np.zeros(size, "V16")
+        self.has, self.dirty = np.zeros(size, bool), np.zeros(size, bool)
+
+
+@dataclass(slots=True, eq=False)
+class RowSink:
+    """One subscription that is a row of a table."""
+
+    data_type: int
+    row: int
+
+
+@dataclass(slots=True, eq=False)
+class Sink:
+    """One subscription that takes the ordinary way."""
+
+    outbox: "Outbox"
+    channel: "Channel | RowChannel"  # a row channel gives way to its whole one when it is subscribed to
+    long_string: bool
+    subscription: int
+    data_type: int
+    count: int
+    mask: int
+
+    def update(self) -> bytes:
+        """The newest value as one message, brought up to date first."""
+        self.channel.refresh()
+        return self.message()
+
+    def message(self) -> bytes:
+        """The value that the channel shows as one message."""
+        try:
+            count, payload = self.channel.payload(self.data_type, self.count, self.long_string)
+        except NotConverted:
+            return ca.pack(ca.EVENT_ADD, self.data_type, 0, ca.GET_FAILED, self.subscription)
+        return ca.pack(ca.EVENT_ADD, self.data_type, count, ca.NORMAL, self.subscription, payload)
+
+
+class Outbox:
+    """The outgoing half of a circuit; lives on the loop."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.dropped = 0  # updates that a slow client never got
+        self.paused_at: float | None = None  # loop time since which the kernel takes nothing
+        self.gone = False
+        self.events_off = False
+        self._output: list[bytes] = []
+        self._waiting = 0  # bytes in _output
+        self._tables: dict[int, RowTable] = {}  # by DBR type
+        self._dirty: dict[Sink, None] = {}  # sinks with news that a slow client has not got, oldest first
+
+    @property
+    def slow(self) -> bool:
+        """Whether updates are conflated now."""
+        return self.paused_at is not None or self.events_off
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes; all of one tick leave in one write."""
+        if self.gone:
+            return
+        if not self._output:
+            self.loop.call_soon(self.flush)
+        self._output.append(data)
+        self._waiting += len(data)
+        if self._waiting > HIGH_WATER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what is queued to the kernel."""
+        if self._output and not self.gone:
+            self.transport.write(b"".join(self._output))
+        self._output.clear()
+        self._waiting = 0
+
+    def discard(self) -> None:
+        """Forget everything: the client is gone."""
+        self.gone = True
+        self._output.clear()
+        self._dirty.clear()
+        self._tables.clear()
+
+    # -- subscriptions ------------------------------------------------------------------------------------------
+
+    def take_row(self, data_type: int, row: int, subscription: int) -> RowSink | None:
+        """A row subscription, or None where this client has one to the same row and type."""
+        table = self._tables.get(data_type)
+        if table is None:
+            table = self._tables[data_type] = RowTable(self.store.size)
+        if table.has[row]:
+            return None
+        table.headers[row] = np.void(update_header(data_type, subscription))
+        table.has[row] = True
+        self.store.listen(self)
+        return RowSink(data_type, row)
+
+    def drop_row(self, sink: RowSink) -> None:
+        """End a row subscription."""
+        table = self._tables[sink.data_type]
+        table.has[sink.row] = table.dirty[sink.row] = False
+        self.store.forget(self)
+
+    def drop_sink(self, sink: Sink) -> None:
+        """End an ordinary subscription."""
+        self._dirty.pop(sink, None)
+        sink.channel.unsubscribe_sink(sink)
+
+    # -- updates ------------------------------------------------------------------------------------------------
+
+    def offer(self, sink: Sink) -> None:
+        """The channel of an ordinary subscription has news."""
+        if not self.slow:
+            self.write(sink.message())
+        elif sink in self._dirty:
+            self.dropped += 1
+            if (row := sink.channel.counted) >= 0:
+                self.store.dropped[row] += 1
+        else:
+            self._dirty[sink] = None
+
+    def offer_rows(self, index: Index, readings: Readings) -> None:
+        """News of many scalars, in order; `readings` are of table rows `index`, a row may occur several times."""
+        for data_type, table in self._tables.items():
+            mine = table.has[index]
+            if mine.all():
+                self._offer_rows(table, index, readings.rows(data_type))
+            elif mine.any():
+                self._offer_rows(table, index[mine], readings.rows(data_type)[mine])
+
+    def _offer_rows(self, table: RowTable, index: Index, rows: npt.NDArray[np.void]) -> None:
+        if self.slow:
+            new = np.unique(index[~table.dirty[index]])  # each waits from now on; all else is left out
+            self.dropped += len(index) - len(new)
+            np.add.at(self.store.dropped, index, 1)
+            self.store.dropped[new] -= 1
+            table.dirty[new] = True
+            return
+        out = rows.copy()
+        out["header"] = table.headers[index]
+        self.write(out.tobytes())
+
+    def catch_up(self) -> None:
+        """The newest value of all that changed meanwhile, for as long as the kernel takes it."""
+        for data_type, table in self._tables.items():
+            index = np.flatnonzero(table.dirty).astype(np.int32)
+            if self.slow:
+                return
+            if len(index):
+                table.dirty[index] = False
+                rows = self.store.readings(index).rows(data_type)
+                rows["header"] = table.headers[index]
+                self.write(rows.tobytes())
+                self.flush()
+        while self._dirty and not self.slow:
+            sink = next(iter(self._dirty))
+            del self._dirty[sink]
+            self.write(sink.update())
+            self.flush()

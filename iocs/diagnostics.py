@@ -64,8 +64,9 @@ class WriteGroup(DeviceGroup):
 
     @write_state.startup
     async def write_state(self, instance: Channel, async_lib: Any) -> None:
-        """Be told of changes."""
+        """Be told of changes; of devices whose outcome nobody has asked for the loop is told nothing."""
         self.ioc.outcomes[self.device.name] = self
+        self.device.changed = self.ioc.changed
 
     @write_state.getter
     async def write_state(self, instance: Channel) -> Any:

@@ -51,6 +51,7 @@ class Ioc:
     devices: Mapping[str, Device]
     drops: Callable[[int], int]  # readings of one row that the push queue left out
     write: Write  # queues a setting, or raises Refused
+    changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
@@ -84,15 +85,22 @@ class Ioc:
     async def _outcome(
         self, device: Device, pending: PendingSetting, answer: "asyncio.Future[WriteOutcome]"
     ) -> WriteOutcome:
-        """The answer; a setting that still waits for its turn after the write timeout is withdrawn unsent."""
+        """The answer; a setting that still waits for its turn after the write timeout is withdrawn unsent.
+
+        What was sent is answered by its worker: within the write timeout, and the time for confirmation.
+        """
         patience = device.plan.write_timeout
-        await asyncio.wait((answer,), timeout=patience)
-        if not answer.done():
+
+        def withdraw() -> None:
             late = WriteOutcome(WriteState.FAILED, REQTMO, f"{REQTMO}: not sent within {patience:g} s")
             if pending.withdraw(late):
                 device.show(late.state, late.message, pending.who)
-        # what was sent is answered by its worker: within the write timeout, and the time for confirmation
-        return await answer
+
+        alarm_clock = asyncio.get_running_loop().call_later(patience, withdraw)
+        try:
+            return await answer
+        finally:
+            alarm_clock.cancel()
 
     def refuse(self, device: Device, put: Put, reason: str) -> PutFailed:
         """A refusal by policy: written into the outcome PVs, touching no alarm; to be raised."""

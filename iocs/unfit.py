@@ -10,6 +10,8 @@ from gateway.plan.model import PvSpec, PvType
 
 def unfit(spec: PvSpec, value: Any) -> str:
     """Why a value may not be set, or an empty text: numbers must be finite and inside the limits, arrays exact."""
+    if isinstance(value, float) and spec.length == 1 and spec.low <= value <= spec.high and math.isfinite(value):
+        return ""  # the usual case, quickly
     if spec.type is PvType.DOUBLE:
         numbers = np.atleast_1d(value)
         if len(numbers) != spec.length:

@@ -16,6 +16,7 @@ from devices.table import DeviceTable
 from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
 from gateway.app.describe import describe
+from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
 from gateway.config.config import Config
 from gateway.core.errors import Refused
@@ -87,9 +88,7 @@ class Gateway:
 
         push = PushQueue(PUSH_ROWS, wake)
         publisher = Publisher(push, self.store)
-        ioc = Ioc(self.plan, self.table, self.store, self.clock, self.devices, push.dropped_of, self._write)
-        for device in self.devices.values():
-            device.changed = written
+        ioc = Ioc(self.plan, self.table, self.store, self.clock, self.devices, push.dropped_of, self._write, written)
         own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
         self._assemble(push)
         try:
@@ -182,13 +181,13 @@ def count_pvs(plan: Plan) -> int:
     return total
 
 
-def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str]) -> Gateway:
-    """Open, describe, plan; what was configured but is not in this version is logged."""
+def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal) -> Gateway:
+    """Open, describe, plan; what was configured but is not in this version is logged. Stopped when a signal comes."""
     for note in config.notes:
         log.warning("%s", note)
     backends = open_backends(config, clock)
     try:
-        plan, warnings = build_plan(config, describe(config, backends, clock))
+        plan, warnings = build_plan(config, unless_stopped(stop, partial(describe, config, backends, clock)))
         for warning in warnings:
             log.warning("%s", warning)
         largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)

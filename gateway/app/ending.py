@@ -1,14 +1,24 @@
-"""StopSignal: SIGTERM and SIGINT as something that threads and loops can wait for."""
+"""StopSignal: SIGTERM and SIGINT as something that threads and loops can wait for, and work that they cut short."""
 
 import os
 import select
 import signal
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+from gateway.core.errors import AcgateError
+from gateway.runtime.worker import StopToken, Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_STEP = 0.01  # s between two looks whether the work is done
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """A signal came before the work was done."""
 
 
 class StopSignal:
@@ -66,3 +76,27 @@ class StopSignal:
                 return False
             select.select([self._reader], [], [], left)
         return True
+
+
+def unless_stopped(stop: StopSignal, work: Callable[[], T]) -> T:
+    """What the work returns or raises; Stopped as soon as a signal comes.
+
+    The work goes on then, on a thread of its own: whoever catches Stopped closes what it waits for.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def attempt(_: StopToken) -> None:
+        try:
+            done.append(work())
+        except AcgateError as error:  # the user's matter, told in one sentence, and no death of a worker
+            failed.append(error)
+
+    worker = Worker("start", attempt, failed.append)
+    worker.start()
+    while worker.alive:
+        if stop.wait(_STEP):
+            raise Stopped
+    if failed:
+        raise failed[0]
+    return done[0]

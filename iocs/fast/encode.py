@@ -4,6 +4,7 @@ Rests on this of caproto 1.3: `ChannelData._read` is a coroutine that never wait
 the converted values; `caproto._commands.data_payload` turns both into bytes. tests/iocs/test_encode.py shows it.
 """
 
+import struct
 from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
@@ -15,6 +16,8 @@ from caproto._utils import CaprotoError
 
 T = TypeVar("T")
 SIZES = {0: 40, 1: 2, 2: 4, 3: 2, 4: 1, 5: 4, 6: 8}  # bytes of one element of each plain type
+DOUBLE = 6
+_DOUBLE = struct.Struct(">d")
 LAST_TYPE = 34  # DBR_CTRL_DOUBLE
 STSACK_STRING, CLASS_NAME = 37, 38
 
@@ -67,6 +70,8 @@ def decode(channel: ChannelData, data_type: int, count: int, payload: bytes) -> 
 
     Raises NotConverted for text that is no number, states that do not exist, and payloads that are too short.
     """
+    if data_type == DOUBLE and count == 1 and len(payload) >= 8 and channel.native(False) == (DOUBLE, 1):
+        return _DOUBLE.unpack_from(payload)[0]  # the usual case, quickly
     if data_type not in SIZES or count < 1 or (data_type != 0 and count * SIZES[data_type] > len(payload)):
         raise NotConverted(f"type {data_type}, {count} elements in {len(payload)} bytes")
     try:

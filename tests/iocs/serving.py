@@ -58,7 +58,12 @@ def connected(*entries: str, **changes: object) -> Iterator[tuple["Serving", CaC
 
 
 class Serving:
-    """The real parts of floors 4 and 5; `bring` gives readings as an acquisition would, `backend` takes the puts."""
+    """The real parts of floors 4 and 5; `bring` gives readings as an acquisition would, `backend` takes the puts.
+
+    `fast` is whether plain scalars are rows; tests/iocs/conftest.py runs every test both ways.
+    """
+
+    fast = True
 
     def __init__(self, plan: Plan, settings: CaSettings | None = None, most_channels: int = 60_000) -> None:
         self.plan, self.settings = plan, settings or ca_settings()
@@ -142,9 +147,17 @@ class Serving:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.push = PushQueue(100_000, lambda: self._tell(self.publisher.drain))
         self.publisher = Publisher(self.push, self.store)
-        self.ioc = Ioc(self.plan, self.table, self.store, self.clock, self.devices, self.push.dropped_of, self._write)
-        for device in self.devices.values():
-            device.changed = lambda changed: self._tell(partial(self.ioc.written, changed))
+        self.ioc = Ioc(
+            self.plan,
+            self.table,
+            self.store,
+            self.clock,
+            self.devices,
+            self.push.dropped_of,
+            self._write,
+            lambda changed: self._tell(partial(self.ioc.written, changed)),
+            self.fast,
+        )
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
         self.channels = Channels(self.ioc, own)
         self.writers.start()

@@ -1,6 +1,6 @@
 """Results -> medians, ratios and tables. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
@@ -34,7 +34,7 @@ def medians(results: Iterable[Result]) -> Medians:
             gathered.setdefault((result.cell, result.server, figure), []).append(value)
     found: Medians = {}
     for (cell, server, figure), values in gathered.items():
-        found.setdefault(cell, {}).setdefault(server, {})[figure] = median(values)
+        found.setdefault(cell, {}).setdefault(server, {})[figure] = float(f"{median(values):.6g}")
     return found
 
 
@@ -63,8 +63,13 @@ def report(options: Options, facts: dict[str, object], results: Sequence[Result]
         "machine": facts,
         "medians": found,
         "ratios": ratios(found),
-        "results": [asdict(result) for result in results],
+        "results": [asdict(result) | {"figures": _rounded(result.figures)} for result in results],
     }
+
+
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Six digits: more was not measured."""
+    return {figure: float(f"{value:.6g}") for figure, value in figures.items()}
 
 
 def number(value: float | None) -> str:
@@ -140,6 +145,10 @@ def _ladder(options: Options, of: Medians, pvs: int) -> Table:
         shown = [_rung(of[cell].get(server)) for cell in rungs]
         kept = [of[cell][server]["updates_s"] for cell in rungs if of[cell].get(server, {}).get("held", 0) >= 1]
         rows.append((server, *shown, number(max(kept, default=0.0))))
+    found = ratios(of)
+    for peer in options.peers if rungs else ():
+        values = [found.get(cell, {}).get(peer, {}).get("cpu_us") for cell in rungs]
+        rows.append((f"{peer} : {OURS}", *(f"{number(value)} x CPU" if value else "" for value in values), ""))
     head = ("server", *(f"{number(float(cell.split('/')[2]))}/s" for cell in rungs), "held/s")
     return Table(title, head, tuple(rows))
 
@@ -148,7 +157,7 @@ def _rung(figures: dict[str, float] | None) -> str:
     if not figures:
         return ""
     delivered, cpu, p50, p99 = (figures[key] for key in ("delivered", "cpu_us", "p50_ms", "p99_ms"))
-    return f"{delivered:.0%} {cpu:.3g} us {p50:.2g}/{number(p99)} ms"
+    return f"{delivered:.0%} {number(cpu)} us {number(p50)}/{number(p99)} ms"
 
 
 def summary(result: Result) -> str:

@@ -4,17 +4,17 @@ import argparse
 import asyncio
 import os
 import socket
-
-from simulator.services import Services
+from contextlib import suppress
 
 from gateway.app.commands.run import serve_until
 from gateway.app.compose import Ready, gateway_of
-from gateway.app.ending import StopSignal
+from gateway.app.ending import Stopped, StopSignal
 from gateway.app.ready_file import write_ready
 from gateway.config.load import load
 from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock
 from simulator.facility import Facility, shipped_facility
+from simulator.services import Services
 
 HOST = "127.0.0.1"
 DPM_PORT = 6802
@@ -36,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
     services = Services(facility, clock, dpm_http_port=_free(DPM_PORT, "the simulated DPM"))
     services.start()
     try:
-        with StopSignal() as stop:
+        with StopSignal() as stop, suppress(Stopped):
             dpm = services.addresses["dpm_http"]
-            gateway = gateway_of(load(demo_config(facility, dpm), "demo", {}, _no_include), clock, environment)
+            config = load(demo_config(facility, dpm), "demo", {}, _no_include)
+            gateway = gateway_of(config, clock, environment, stop)
 
             def ready(what: Ready) -> None:
                 print(welcome(what, dpm), flush=True)

@@ -6,10 +6,11 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.app.compose import Gateway, Ready, gateway_of
 from gateway.app.config_file import read_config
-from gateway.app.ending import StopSignal
+from gateway.app.ending import Stopped, StopSignal
 from gateway.app.ready_file import write_ready
 from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock
@@ -29,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     if args.shard:
         raise BadInput("--shard is not in this version; leave it out, one process serves all PVs")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    with StopSignal() as stop:
-        gateway = gateway_of(read_config(args.config), SystemClock(), os.environ)
+    with StopSignal() as stop, suppress(Stopped):
+        gateway = gateway_of(read_config(args.config), SystemClock(), os.environ, stop)
 
         def ready(what: Ready) -> None:
             print(f"acgate: {what.pvs} PVs on Channel Access port {what.ca_port}; Ctrl-C ends it", flush=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from caproto import ChannelType, TimeStamp
 from caproto.server import PvpropertyByte, PvpropertyDouble, PvpropertyEnum, PvpropertyInteger, PvpropertyString
 from caproto.server.server import PvpropertyChar
@@ -20,7 +21,7 @@ from gateway.core.severity import NO_ALARM, UDF, Alarm
 from gateway.plan.model import PvSpec, PvType, Role
 from iocs.fast import messages as ca
 from iocs.fast.encode import NotConverted, encode, run_now
-from iocs.fast.rows import EPICS_EPOCH
+from iocs.fast.rows import DOUBLE, EPICS_EPOCH, TIME_DOUBLE
 
 if TYPE_CHECKING:
     from iocs.fast.outbox import Sink
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 ANY = ca.DBE_VALUE | ca.DBE_LOG
 _DOUBLE = struct.Struct(">d")
-_TIME_DOUBLE = struct.Struct(">HHIIxxxxd")  # one DBR_TIME_DOUBLE
+_TIME = struct.Struct(">HHIIxxxx")  # what stands before the values of a DBR_TIME_DOUBLE
 
 
 class PutFailed(Exception):
@@ -256,14 +257,18 @@ class DoubleChannel(Channel, PvpropertyDouble):  # type: ignore[misc]  # caproto
         return float(numbers[0]) if self.max_length == 1 else numbers
 
     def _encode(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
-        if self.max_length == 1 and data_type == 6:
-            return 1, _DOUBLE.pack(self._data["value"])
-        if self.max_length == 1 and data_type == 20:  # the type that nearly every monitor asks for
+        if data_type not in (DOUBLE, TIME_DOUBLE):
+            return super()._encode(data_type, count, long_string)
+        lead = b""
+        if data_type == TIME_DOUBLE:  # the type that nearly every monitor asks for
             stamp, alarm = self._data["timestamp"], self.alarm_now
-            return 1, _TIME_DOUBLE.pack(
-                alarm.status, alarm.severity, stamp.secondsSinceEpoch, stamp.nanoSeconds, self._data["value"]
-            )
-        return super()._encode(data_type, count, long_string)
+            lead = _TIME.pack(alarm.status, alarm.severity, stamp.secondsSinceEpoch, stamp.nanoSeconds)
+        if self.max_length == 1:
+            return 1, lead + _DOUBLE.pack(self._data["value"])
+        values: npt.NDArray[np.float64] = self._data["value"]
+        body = values[: count or None].astype(">f8").tobytes()
+        count = count or len(values)
+        return count, lead + body + bytes(8 * count - len(body))
 
     def _read_metadata(self, dbr_metadata: Any) -> None:
         """As caproto does, but limits that are unknown are 0 where the type has no NaN."""

@@ -1,7 +1,7 @@
 """Acquisition: one supervised worker per route, from the backend's subscription to the sinks."""
 
-import math
 import logging
+import math
 import threading
 from collections.abc import Sequence
 
@@ -122,7 +122,7 @@ class Acquisition:
         for other in news.others:
             reading = other.reading
             if reading.value is None and reading.status.category in _LASTING:
-                _log.warning("%s: %s %s", reading.request, reading.status, reading.message)
+                _log.warning("%s: %s", reading.request, f"{reading.status} {reading.message}".rstrip())
         self._pass_on(news)
 
     def _look(self) -> None:

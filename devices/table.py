@@ -113,6 +113,11 @@ class DeviceTable:
                 int(self._seen[row]),
             )
 
+    def unanswered(self) -> int:
+        """How many rows have had no reading yet, neither with nor without a value."""
+        with self._lock:
+            return int((self._seen == 0).sum())
+
     def news(self, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """For the watchdog: when the last value came (s, monotonic; -inf never), and whether one is expected.
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -136,14 +136,10 @@ class Gateway:
         for writer in self.writers:
             writer.start()
         deadline = self.clock.monotonic() + SETTLE_TIME
-        waiting: Sequence[int] = range(len(self.table))
-        while self.clock.monotonic() < deadline:
-            waiting = [row for row in waiting if not self.table.snapshot(row).seen]
-            if not waiting:
-                break
+        while (waiting := self.table.unanswered()) and self.clock.monotonic() < deadline:
             await asyncio.sleep(0.05)
-        else:
-            log.warning("%d of %d requests have not been answered yet", len(waiting), len(self.table))
+        if waiting:
+            log.warning("%d of %d requests have not been answered yet", waiting, len(self.table))
         ready(Ready(self.settings.port, count_pvs(self.plan)))
 
     async def _refuse(self) -> None:

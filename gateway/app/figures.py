@@ -22,6 +22,11 @@ def figures(served: "Gateway", push: PushQueue, publisher: Publisher) -> dict[st
     def circuits() -> int:
         return len(served.server.circuits) if served.server else 0
 
+    def drops() -> int:
+        """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
+        early = sum(acquisition.dropped for acquisition in served.acquisitions)
+        return (early + push.dropped + int(served.store.dropped.sum())) & WRAP
+
     def restarts() -> int:
         """Of workers that died and began anew."""
         return sum(a.restarts for a in served.acquisitions) + sum(w.restarts for w in served.writers)
@@ -34,7 +39,7 @@ def figures(served: "Gateway", push: PushQueue, publisher: Publisher) -> dict[st
         "CLIENTS": circuits,
         "UPDATES": lambda: publisher.published & WRAP,  # readings published since the start
         "RATE": lambda: publisher.rate,  # readings per second
-        "DROPS": lambda: (push.dropped + int(served.store.dropped.sum())) & WRAP,
+        "DROPS": drops,
         "SILENT": lambda: sum(acquisition.silent for acquisition in served.acquisitions),  # devices
         "RESTARTS": restarts,
         "QUEUE:PUSH": lambda: push.waiting,

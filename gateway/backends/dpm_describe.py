@@ -1,7 +1,7 @@
 """What DPM itself tells of devices: which properties exist, units, descriptions (dpm-http.md 7.2, 8.2)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.backends.dpm_read import Reader
 from gateway.backends.dpm_readings import DataReply
@@ -12,7 +12,7 @@ from gateway.core.status import DISCONNECTED
 from gateway.wire import dpm
 
 _log = logging.getLogger(__name__)
-_AT_ONCE = 60  # devices in one list: eight requests each stay below the 500 of dpm-http.md 14.3
+_AT_ONCE = 480  # requests in one list: below the 500 of dpm-http.md 14.3
 _PROPERTIES = ("READING", "SETTING", "STATUS", "CONTROL", "ANALOG", "DIGITAL")
 _ALL = frozenset(Property[name] for name in _PROPERTIES)
 
@@ -79,10 +79,8 @@ def describe(
 ) -> dict[str, DeviceInfo]:
     """What is known of devices by the deadline, by canonical name; unknown ones are left out."""
     found: dict[str, DeviceInfo] = {}
-    for begin in range(0, len(devices), _AT_ONCE):
-        some = devices[begin : begin + _AT_ONCE]
-        texts = {text: text for device in some for text in requests_for(device, only.get(device, _ALL))}
-        answers = reader.ask(texts, deadline)
+    for some in _lists(devices, only):
+        answers = reader.ask({text: text for texts in some.values() for text in texts}, deadline)
         for device in some:
             if (info := device_info(device, answers.infos, answers.replies)) is not None:
                 found[device] = info
@@ -91,3 +89,18 @@ def describe(
             _log.warning("%d of %d devices are not described: %s", len(devices) - len(found), len(devices), reason)
             break
     return found
+
+
+def _lists(devices: Sequence[str], only: Mapping[str, frozenset[Property]]) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Devices and their requests, as many at once as one list bears."""
+    some: dict[str, tuple[str, ...]] = {}
+    size = 0
+    for device in devices:
+        texts = requests_for(device, only.get(device, _ALL))
+        if some and size + len(texts) > _AT_ONCE:
+            yield some
+            some, size = {}, 0
+        some[device] = texts
+        size += len(texts)
+    if some:
+        yield some

@@ -5,14 +5,18 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from gateway.app.ending import StopSignal
+from gateway.app.ending import Stopped, StopSignal, unless_stopped
+from gateway.core.errors import BadInput
 
 CHILD = """
 import sys
-from gateway.app.ending import StopSignal
+import threading
+from gateway.app.ending import Stopped, StopSignal, unless_stopped
+from gateway.core.errors import BadInput
 with StopSignal() as stop:
     print("ready", flush=True)
     stop.wait()
@@ -72,3 +76,38 @@ def test_a_second_signal_ends_at_once() -> None:
         child.send_signal(signal.SIGTERM)
 
         assert child.wait(10) == -signal.SIGTERM
+
+
+def test_work_that_is_done_before_a_signal_gives_its_outcome() -> None:
+    with StopSignal() as stop:
+        assert unless_stopped(stop, lambda: 42) == 42
+
+
+def test_work_that_fails_raises_what_it_raised_and_says_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise BadInput("the file is absent")
+
+    with StopSignal() as stop, pytest.raises(BadInput, match="the file is absent"):
+        unless_stopped(stop, fail)
+    assert caplog.messages == []
+
+
+def test_work_that_breaks_raises_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with StopSignal() as stop, pytest.raises(ZeroDivisionError):
+        unless_stopped(stop, lambda: 1 / 0)
+    assert caplog.messages == ["the worker start died"]
+
+
+def test_a_signal_cuts_work_short() -> None:
+    begun, free = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        free.wait(10)
+
+    with StopSignal() as stop:
+        stop.stop()
+        with pytest.raises(Stopped):
+            unless_stopped(stop, work)
+    assert begun.wait(10)
+    free.set()

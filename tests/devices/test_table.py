@@ -202,3 +202,10 @@ def test_whatever_comes_the_table_agrees_with_one_reading_after_the_other(
         assert (found.value, found.status, found.has_value) == (expected.value, expected.status, expected.has_value)
         assert found.seen == expected.seen
         assert at_once.last(row, 8).values.tolist() == one_by_one.last(row, 8).values.tolist()
+
+
+def test_rows_without_any_reading_are_counted() -> None:
+    table = table_of(Kind.SCALAR, Kind.SCALAR)
+    assert table.unanswered() == 2
+    table.lose(np.array([0]), DISCONNECTED, "")
+    assert table.unanswered() == 1

@@ -147,7 +147,9 @@ def _ladder(options: Options, of: Medians, pvs: int) -> Table:
         rows.append((server, *shown, number(max(kept, default=0.0))))
     found = ratios(of)
     for peer in options.peers if rungs else ():
-        values = [found.get(cell, {}).get(peer, {}).get("cpu_us") for cell in rungs]
+        # of a server that has collapsed the CPU per update says nothing any more
+        stands = [of[cell].get(peer, {}).get("delivered", 0.0) > 0.5 for cell in rungs]
+        values = [found[cell][peer].get("cpu_us") if up else None for cell, up in zip(rungs, stands, strict=True)]
         rows.append((f"{peer} : {OURS}", *(f"{number(value)} x CPU" if value else "" for value in values), ""))
     head = ("server", *(f"{number(float(cell.split('/')[2]))}/s" for cell in rungs), "held/s")
     return Table(title, head, tuple(rows))

@@ -32,6 +32,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("acgate check: name a configuration file, or --schema")
     config = read_config(args.config)
     plan, warnings = build_plan(config, describe_offline(config))
+    if config.metadata is None and any(backend.url.scheme != "sim" for backend in config.backends.values()):
+        warnings.append("the services are not asked here: run leaves out the PVs of properties that a device lacks")
     for sentence in (*config.notes, *warnings):
         print(f"warning: {sentence}", file=sys.stderr)
     if args.json:

@@ -19,7 +19,8 @@ def run(args: argparse.Namespace) -> int:
     requests = [r.with_event(IMMEDIATE) if r.event.mode == "U" else r for r in parse_requests(args.drf)]
     with opened(args) as backend:
         readings = backend.read(requests, args.timeout)
-        units = units_of(backend, requests, args.timeout)
+        answered = any(reading.value is not None for reading in readings)
+        units = units_of(backend, requests, args.timeout) if answered else [""] * len(requests)
     for text, reading, unit in zip(args.drf, readings, units, strict=True):
         print(json.dumps(reading_json(text, reading, unit)) if args.json else reading_line(text, reading, unit))
     return 1 if any(reading.value is None for reading in readings) else 0

@@ -1,0 +1,116 @@
+"""`acgate bench`: a small run of everything, and what it says when it cannot."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gateway.app.bench import libca
+from gateway.app.bench.servers import PEERS
+from gateway.app.cli import main
+
+
+def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_started(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "caproto", "--json", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    for title in ("Start:", "Connect:", "Get:", "Put, with callback", "Updates: 200 PVs", "caproto : acgate"):
+        assert title in done.stdout
+    measured = json.loads(target.read_text("utf-8"))
+    assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
+    assert sorted(measured["medians"]) == ["getput/200", "idle/200", "updates/200/1000"]
+    for servers in measured["medians"].values():
+        assert sorted(servers) == ["acgate", "caproto"]
+    ours = measured["medians"]["updates/200/1000"]["acgate"]
+    assert ours["lost"] == 0.0
+    assert ours["delivered"] > 0.8  # some bursts are cut by the edges of a short window
+    assert ours["cpu_us"] > 0
+    assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
+    assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
+    assert _servers_of_benches() == []
+
+
+def test_sigterm_ends_the_servers_too(tmp_path: Path) -> None:
+    with (tmp_path / "said.txt").open("w+") as said:
+        command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "none", "--rounds", "9"]
+        bench = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            _until_it_serves(bench.pid)
+            bench.send_signal(signal.SIGTERM)
+            assert bench.wait(20) == 1
+        finally:
+            bench.kill()
+            bench.wait()
+        said.seek(0)
+        assert said.read().endswith("interrupted\n")
+    assert _servers_of_benches() == []
+
+
+def _until_it_serves(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    while not any("gateway" in child.cmdline() for child in psutil.Process(pid).children(recursive=True)):
+        assert time.monotonic() < deadline, "the benchmark starts no server"
+        time.sleep(0.02)
+
+
+def _servers_of_benches() -> list[list[str]]:
+    """Command lines of what a benchmark started and this process would inherit."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if "acgate-bench-" in " ".join(line)]
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_that_is_not_installed_is_named_with_the_remedy(
+    peer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(PEERS, peer, "no_such_package")
+    assert main(["bench", "--peers", peer]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"--peers {peer}: the package no_such_package is not installed; install acgate[bench], or say --peers none\n"
+    )
+
+
+def test_the_connect_part_says_that_it_needs_libca(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(libca, "PACKAGE", "no_such_package")
+    assert main(["bench", "--peers", "none", "--parts", "start,connect"]) == 2
+    said = capsys.readouterr().err
+    assert "--parts connect: no_such_package is not installed; install acgate[bench]" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--devices", "many"], "'many' are no numbers of devices; write for example 1000,10000"),
+        (["--devices", "0"], "'0' are no numbers of devices"),
+        (["--rounds", "0"], "'0' is no number of rounds; write 1 to 100"),
+        (["--seconds", "soon"], "'soon' is no time; write seconds"),
+        (["--seconds", "nan"], "'nan' is no time; write seconds"),
+        (["--parts", "updats"], "unknown part 'updats'; did you mean 'updates'?"),
+        (["--peers", "softIOC"], "unknown peer 'softIOC'; did you mean 'softioc'?"),
+    ],
+)
+def test_wrong_options_give_exit_code_2_and_a_remedy(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", *options]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--peers", "none", "--json", str(tmp_path / "absent" / "x.json")]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert re.fullmatch(r"--json \S+: cannot be written \(.*\); name a file in a folder that is\n", streams.err)

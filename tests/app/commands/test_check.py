@@ -45,7 +45,7 @@ def test_what_the_simulator_in_the_process_knows_counts(config: Path, capsys: py
     assert pvs["M:OUTTMP"]["units"] == "degF"
     assert pvs["Z:ACLTST:SP"]["write"] == "Z:ACLTST.SETTING@N"
     assert pvs["M:OUTTMP"]["write_backend"] is None
-    assert len(found["warnings"]) == 1
+    assert len(found["warnings"]) == 2
 
 
 def test_it_prints_every_error_and_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,13 +68,20 @@ class Places:
         return BadConfig(*self.of(path), dotted(path) if key is None else key, reason)
 
 
+_MEMBERS = frozenset({"<split>", "<list>", "<name>", "<command>"})  # models.py names its union members so
+
+
 def problems_of(error: ValidationError, model: type[BaseModel], places: Places, base: Path = ()) -> list[BadInput]:
     """One BadConfig per thing that pydantic found; `base` is the path of what was validated, keys are said below it."""
     return [_problem(detail, model, places, base) for detail in error.errors(include_url=False)]
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel], places: Places, base: Path) -> BadInput:
-    path, keepers = _walk(model, detail["loc"])
+    # an unknown key stands last and may look like anything
+    members, key = (
+        (detail["loc"][:-1], detail["loc"][-1:]) if detail["type"] == "extra_forbidden" else (detail["loc"], ())
+    )
+    path, keepers = _walk(model, (*(part for part in members if part not in _MEMBERS), *key))
     return places.problem((*base, *path), _reason(detail, path, keepers), dotted(path))
 
 
@@ -101,12 +108,10 @@ def _reason(detail: ErrorDetails, path: Path, keepers: list[type[BaseModel]]) ->
 
 
 def _walk(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[Path, list[type[BaseModel]]]:
-    """The path without the names of union members, and the models to which its last key may belong."""
+    """The path, and the models to which its last key may belong."""
     path: list[str | int] = []
     owners = keepers = [model]
     for part in loc:
-        if isinstance(part, str) and part.startswith("<"):  # models.py names its union members so
-            continue
         path.append(part)
         keepers = owners
         field = next((owner.model_fields[part] for owner in owners if part in owner.model_fields), None)

@@ -168,6 +168,11 @@ def test_whatever_is_written_is_loaded_or_refused_with_sentences(tree: dict[str,
     assert [problem for problem in wrong if not problem.startswith(("gw.yaml", "d.csv"))] == []
 
 
+@pytest.mark.parametrize("key", ["<", "<name>", "<list>"])
+def test_a_key_that_looks_like_our_own_inner_names_is_an_unknown_key_like_any_other(key: str) -> None:
+    assert any(f"{key}: unknown key" in said for said in refused(f"'{key}': 1\n"))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="abM:X-[]{}#&*!|>'\"%@`,?\n\t 01~<", max_size=60))
 def test_any_text_is_loaded_or_refused(text: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
-from gateway.plan.family import family, find, member
+from gateway.plan.family import family, find, member, scalar_row
 from gateway.plan.model import PvType, Role
 from tests.plan.planning import by_name, only, planned
 
@@ -124,3 +124,14 @@ def test_a_member_is_found_by_its_suffix() -> None:
     found = member(plan, only(plan), "")
     assert found is not None
     assert found.name == "M:X"
+
+
+def test_the_row_of_a_number_is_found_without_its_specification() -> None:
+    plan = planned(
+        "{device: 'M:OUTTMP', writable: true, properties: [reading, setting]}",
+        "{device: 'B:IRMS06[0:3]', properties: [reading]}",
+    )
+    device = plan.devices["M:OUTTMP"]
+    assert scalar_row(plan, "M:OUTTMP") == (device.reading_row, True)
+    assert scalar_row(plan, "M:OUTTMP:SP_RBV") == (device.setting_row, False)
+    assert [scalar_row(plan, name) for name in ("M:OUTTMP:SP", "B:IRMS06", "B:IRMS06:SP_RBV", "X:SP_RBV")] == [None] * 4

@@ -47,5 +47,6 @@ def test_it_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pat
         child.send_signal(number)
 
         assert child.wait(10) == 0
-        assert child.stderr.read() == "--acl-port: ACL over HTTP is not in this version of the simulator; it is not served\n"
+        said = "--acl-port: ACL over HTTP is not in this version of the simulator; it is not served\n"
+        assert child.stderr.read() == said
     assert log.exists()

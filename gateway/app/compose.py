@@ -65,8 +65,10 @@ class Ready:
 class Gateway:
     """One gateway: made of a plan and its backends, run once. Closes the backends at its end."""
 
-    def __init__(self, plan: Plan, backends: Mapping[str, Backend], clock: Clock, settings: CaSettings) -> None:
-        self.plan, self.backends, self.clock, self.settings = plan, dict(backends), clock, settings
+    def __init__(
+        self, plan: Plan, backends: Mapping[str, Backend], clock: Clock, settings: CaSettings, fast: bool = True
+    ) -> None:
+        self.plan, self.backends, self.clock, self.settings, self.fast = plan, dict(backends), clock, settings, fast
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.store = Store(len(plan.watches))
@@ -88,7 +90,17 @@ class Gateway:
 
         push = PushQueue(PUSH_ROWS, wake)
         publisher = Publisher(push, self.store)
-        ioc = Ioc(self.plan, self.table, self.store, self.clock, self.devices, push.dropped_of, self._write, written)
+        ioc = Ioc(
+            self.plan,
+            self.table,
+            self.store,
+            self.clock,
+            self.devices,
+            push.dropped_of,
+            self._write,
+            written,
+            self.fast,
+        )
         own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
         self._assemble(push)
         try:
@@ -192,7 +204,7 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        return Gateway(plan, backends, clock, settings)
+        return Gateway(plan, backends, clock, settings, section.fast)
     except BaseException:
         for backend in backends.values():
             backend.close()

@@ -14,6 +14,7 @@ from gateway.wire import dpm
 _log = logging.getLogger(__name__)
 _AT_ONCE = 480  # requests in one list: below the 500 of dpm-http.md 14.3
 _PROPERTIES = ("READING", "SETTING", "STATUS", "CONTROL", "ANALOG", "DIGITAL")
+_EACH = 2.0  # s that one list may take: a silent front end must not cost the other devices their descriptions
 _ALL = frozenset(Property[name] for name in _PROPERTIES)
 
 COMMANDS = tuple(
@@ -80,14 +81,16 @@ def describe(
     """What is known of devices by the deadline, by canonical name; unknown ones are left out."""
     found: dict[str, DeviceInfo] = {}
     for some in _lists(devices, only):
-        answers = reader.ask({text: text for texts in some.values() for text in texts}, deadline)
+        until = min(deadline, clock.monotonic() + _EACH)
+        answers = reader.ask({text: text for texts in some.values() for text in texts}, until)
         for device in some:
             if (info := device_info(device, answers.infos, answers.replies)) is not None:
                 found[device] = info
         if answers.status == DISCONNECTED or clock.monotonic() >= deadline:
-            reason = answers.message if answers.status == DISCONNECTED else "time is over"
-            _log.warning("%d of %d devices are not described: %s", len(devices) - len(found), len(devices), reason)
             break
+    if missing := [device for device in devices if device not in found]:
+        reason = answers.message if answers.status == DISCONNECTED else "no answer in time"
+        _log.warning("%d of %d devices are not described, %s first: %s", len(missing), len(devices), missing[0], reason)
     return found
 
 

@@ -79,6 +79,7 @@ class GatewaySection(Section):
     allow: Networks = Field(default=(), description="client networks; empty: where the gateway is bound")
     http: str | None = Field(default=None, description="host:port of the web console")
     buffer: int = Field(default=1000, ge=1, le=1_000_000, description="depth of the circular buffers, in readings")
+    fast: Switch = Field(default=True, description="off sends plain scalars the ordinary way too, to look for faults")
 
 
 class Kerberos(Section):

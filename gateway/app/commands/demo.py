@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import socket
 from contextlib import suppress
@@ -28,6 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve the shipped facility until a signal ends it."""
+    logging.basicConfig(level=logging.ERROR)  # some devices of the facility fail on purpose: their PVs say so
     facility = shipped_facility()
     environment = dict(os.environ)
     clock = SystemClock()
@@ -61,12 +63,13 @@ def demo_config(facility: Facility, dpm: str) -> str:
         "devices:",
     ]
     for name in facility.devices:
-        info = facility.info(name)
+        info, spec = facility.info(name), facility.spec(name)
         assert info is not None, "the facility describes its own devices"
+        assert spec is not None, "the facility describes its own devices"
         length = info.reading.length if info.reading and not info.reading.text else 1
         span = f"[0:{length - 1}]" if length > 1 else ""
         writable = str(info.setting is not None or bool(info.commands)).lower()
-        lines.append(f'  - {{device: "{name}{span}", writable: {writable}}}')
+        lines.append(f'  - {{device: "{name}{span}", event: "{spec.event}", writable: {writable}}}')
     return "\n".join(lines) + "\n"
 
 

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from simulator.in_process import InProcessBackend
-
 from gateway.backends.open import open_backend
 from gateway.config.backend_url import BackendUrl
 from gateway.core.ports import Backend, Clock
 from simulator.facility import load_facility, shipped_facility
+from simulator.in_process import InProcessBackend
 
 ReadText = Callable[[str], str]
 

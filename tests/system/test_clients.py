@@ -188,7 +188,7 @@ def test_caproto_put_waits_for_the_backend_and_is_told_when_it_fails(demo: Runni
 
 def test_caproto_monitor_shows_each_update(demo: Running, demo_site: Site) -> None:
     del demo
-    names = ["G:SCTIME", "G:PRESUR"]
+    names = ["G:WNDSPD", "G:PRESUR"]
     monitor = caproto(demo_site, "caproto-monitor", "--maximum", "6", "--format", "{pv_name} {timestamp:%s}", *names)
 
     assert monitor.wait(20) == 0, monitor.report()

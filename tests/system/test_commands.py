@@ -140,7 +140,7 @@ def test_watch_shows_readings_as_they_come(place: Site, simulator: Running) -> N
     stamps = [line["stamp_ns"] for line in lines(counted)]
     assert [(b - a) // 1_000_000 for a, b in pairwise(stamps)] == [100] * 4
     assert timed.wait(20) == 0, timed.report()
-    assert 4 <= len(timed.out.splitlines()) <= 6
+    assert 4 <= len(timed.out.splitlines()) <= 10  # more where the machine is busy
     assert unknown.wait(20) == 1, unknown.report()
 
 

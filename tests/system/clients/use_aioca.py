@@ -47,7 +47,7 @@ async def main() -> None:
         wave=many[2],
         ok=[one.ok for one in many],
         info=[info.datatype, info.count, info.write],
-        updates=await monitor("I:HP601", 4),
+        updates=await monitor("G:WNDSPD", 4),
         failed=[bool(failed), isinstance(failed, CANothing), str(failed)],
         raised=await put_error("Z:REFUSE:SP", 3.0),
         after=[after, after.severity, after.status],

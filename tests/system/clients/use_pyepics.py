@@ -70,7 +70,7 @@ tell(
     gains=[pv("D:GAINS:SP").put([3.0 * n for n in range(8)], wait=True), pv("D:GAINS:SP").get(use_monitor=False)],
     mode=[pv("G:MODE").get(as_string=True), pv("G:MODE").type],
     mode_put=[pv("G:MODE:SP").put("Beam", wait=True), pv("G:MODE:SP_RBV").nelm],
-    updates=monitor("I:TOROID", 4),
+    updates=monitor("G:WNDSPD", 4),
     precise=pv("I:TOROID").get_with_metadata(as_string=True, use_monitor=False),
     char_value=reading.char_value,
     history=[pv("I:TOROID:HIST:N").get(), len(pv("I:TOROID:HIST:V").get())],

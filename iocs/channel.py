@@ -9,7 +9,7 @@ import math
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,21 @@ from iocs.fast.encode import NotConverted, encode, run_now
 from iocs.fast.rows import DOUBLE, EPICS_EPOCH, TIME_DOUBLE
 
 if TYPE_CHECKING:
-    from iocs.fast.outbox import Sink
     from iocs.store import Store
 
 ANY = ca.DBE_VALUE | ca.DBE_LOG
 _DOUBLE = struct.Struct(">d")
 _TIME = struct.Struct(">HHIIxxxx")  # what stands before the values of a DBR_TIME_DOUBLE
+
+
+class Listener(Protocol):
+    """An ordinary subscription, as a channel sees it."""
+
+    mask: int  # events of interest
+
+    def tell(self) -> None:
+        """The channel has news of such an event."""
+        ...
 
 
 class PutFailed(Exception):
@@ -83,7 +92,7 @@ class Channel:
         self.row = spec.row if live and store is not None else -1
         self._store, self._now = store, now
         self._writable = writes and spec.writable
-        self._sinks: dict[Sink, None] = {}
+        self._sinks: dict[Listener, None] = {}
         self._encoded: dict[tuple[int, int, bool], tuple[int, bytes]] = {}
         options["max_subscription_backlog"] = 1  # or else caproto warns of large arrays
         super().__init__(**options)
@@ -127,19 +136,19 @@ class Channel:
         self._encoded.clear()
         for sink in self._sinks:
             if sink.mask & mask:
-                sink.outbox.offer(sink)
+                sink.tell()
 
     def fit(self, value: Any) -> Any:
         """The value cut to what the channel can hold, so that it can always be read back."""
         return value
 
-    def subscribe_sink(self, sink: "Sink") -> None:
+    def subscribe_sink(self, sink: Listener) -> None:
         """Add an ordinary subscription."""
         if not self._sinks and self.row >= 0 and self._store is not None:
             self._store.follow(self.row, self.show)
         self._sinks[sink] = None
 
-    def unsubscribe_sink(self, sink: "Sink") -> None:
+    def unsubscribe_sink(self, sink: Listener) -> None:
         """Remove an ordinary subscription."""
         del self._sinks[sink]
         if not self._sinks and self.row >= 0 and self._store is not None:

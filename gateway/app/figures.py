@@ -1,21 +1,41 @@
 """The gateway's own PVs: what each figure is, asked for when somebody reads it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import gateway
+from devices.acquisition import Acquisition
+from devices.device import Device
 from devices.queues import PushQueue
-from gateway.core.ports import Backend
+from devices.settings import SettingsWorkers
+from gateway.core.ports import Backend, Clock
+from gateway.plan.model import Plan
+from iocs.fast.server import CaServer
 from iocs.publisher import Publisher
-
-if TYPE_CHECKING:
-    from gateway.app.compose import Gateway
+from iocs.store import Store
 
 Figure = Callable[[], float | int | str]
 WRAP = 0x7FFFFFFF  # counters are LONG and start anew
 
 
-def figures(served: "Gateway", push: PushQueue, publisher: Publisher) -> dict[str, Figure]:
+class Served(Protocol):
+    """What the figures are about: a running gateway."""
+
+    plan: Plan
+    clock: Clock
+    backends: dict[str, Backend]
+    devices: dict[str, Device]
+    store: Store
+    server: CaServer | None
+    acquisitions: list[Acquisition]
+    writers: list[SettingsWorkers]
+
+    def waiting_settings(self) -> int:
+        """Settings that wait for a worker now."""
+        ...
+
+
+def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, Figure]:
     """The suffix of each PV, and how to get its value."""
     born = served.clock.monotonic()
 

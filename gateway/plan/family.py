@@ -15,6 +15,12 @@ _READBACK = f":{Role.READBACK.value}"
 _WRITE_STATES = tuple(state.name for state in WriteState)
 
 
+def all_pvs(plan: Plan) -> Iterator[PvSpec]:
+    """Every PV of every device, in order of the configuration."""
+    for device in plan.devices.values():
+        yield from family(plan, device)
+
+
 def family(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     """Every PV of the device, its reading first."""
     for part in _PARTS.values():

@@ -1,11 +1,10 @@
 """Plan: the complete, immutable description of every PV of one gateway.
 
-A plan has few objects per device, however many PVs a device has: `DevicePlan.pvs()` makes the specifications of
-its PVs when somebody asks. What is acquired is a `Watch`; its place in `Plan.watches` is its row in the table
-of devices.
+A plan has few objects per device, however many PVs a device has: family.py makes the specifications of PVs when
+somebody asks. What is acquired is a `Watch`; its place in `Plan.watches` is its row in the table of devices.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -131,10 +130,3 @@ class Plan:
     buffer: int  # depth of the circular buffers, in readings
     watches: tuple[Watch, ...]
     devices: Mapping[str, DevicePlan] = field(default_factory=dict)  # by name
-
-    def pvs(self) -> Iterator[PvSpec]:
-        """Every PV of every device, in order of the configuration."""
-        from gateway.plan.family import family  # the families of PVs are a room of their own
-
-        for device in self.devices.values():
-            yield from family(self, device)

@@ -7,7 +7,7 @@ client notices.
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,6 @@ from iocs.fast import messages as ca
 from iocs.fast.encode import NotConverted
 from iocs.fast.rows import Readings, update_header
 from iocs.store import Index, Store
-
-if TYPE_CHECKING:
-    from iocs.channel import Channel
-    from iocs.row_channel import RowChannel
 
 HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
 
@@ -32,6 +28,27 @@ class RowTable:
     def __init__(self, size: int) -> None:
         self.headers = np.zeros(size, "V16")
         self.has, self.dirty = np.zeros(size, bool), np.zeros(size, bool)
+
+
+class Source(Protocol):
+    """A channel, as a subscription sees it."""
+
+    @property
+    def counted(self) -> int:
+        """The row of the store where dropped updates are counted, -1 for PVs without one."""
+        ...
+
+    def refresh(self) -> None:
+        """Bring the value up to date."""
+        ...
+
+    def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
+        """The value as (count, bytes) of a DBR type."""
+        ...
+
+    def unsubscribe_sink(self, sink: Any) -> None:
+        """Remove an ordinary subscription."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -47,12 +64,16 @@ class Sink:
     """One subscription that takes the ordinary way."""
 
     outbox: "Outbox"
-    channel: "Channel | RowChannel"  # a row channel gives way to its whole one when it is subscribed to
+    channel: Source  # a row channel gives way to its whole one when it is subscribed to
     long_string: bool
     subscription: int
     data_type: int
     count: int
     mask: int
+
+    def tell(self) -> None:
+        """The channel has news."""
+        self.outbox.offer(self)
 
     def update(self) -> bytes:
         """The newest value as one message, brought up to date first."""

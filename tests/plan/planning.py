@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.core.device_info import DeviceInfo
 from gateway.plan.build import build_plan
+from gateway.plan.family import all_pvs
 from gateway.plan.model import DevicePlan, Plan, PvSpec
 from tests.config.loading import loaded
 
@@ -28,4 +29,4 @@ def only(plan: Plan) -> DevicePlan:
 
 def by_name(plan: Plan) -> dict[str, PvSpec]:
     """Every PV."""
-    return {spec.name: spec for spec in plan.pvs()}
+    return {spec.name: spec for spec in all_pvs(plan)}

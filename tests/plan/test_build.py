@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.config.problems import ConfigErrors
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.plan.build import build_plan
-from gateway.plan.family import find
+from gateway.plan.family import all_pvs, find
 from gateway.plan.model import Confirm, Kind
 from tests.config.loading import loaded
 from tests.plan.planning import HEAD, only, planned, warned
@@ -159,7 +159,7 @@ def test_no_two_pvs_have_one_name_and_each_is_found_by_it(entries: list[dict[str
         plan, _ = build_plan(loaded(yaml.safe_dump({"backends": {"a": {"url": "sim:"}}, "devices": entries})), {})
     except ConfigErrors:
         return
-    pvs = list(plan.pvs())
+    pvs = list(all_pvs(plan))
 
     assert len({spec.name for spec in pvs}) == len(pvs)
     assert [find(plan, spec.name) for spec in pvs] == pvs

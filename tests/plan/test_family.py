@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
-from gateway.plan.family import family, find, member, scalar_row
+from gateway.plan.family import all_pvs, family, find, member, scalar_row
 from gateway.plan.model import PvType, Role
 from tests.plan.planning import by_name, only, planned
 
@@ -52,7 +52,7 @@ def test_a_put_on_reading_or_setpoint_of_a_writable_device_is_a_setting() -> Non
 
 
 def test_nothing_of_a_device_that_is_not_writable_can_be_put() -> None:
-    assert not any(spec.writable or spec.write for spec in planned("{device: 'M:X'}").pvs())
+    assert not any(spec.writable or spec.write for spec in all_pvs(planned("{device: 'M:X'}")))
 
 
 def test_a_writable_device_without_setting_has_a_reading_that_cannot_be_put() -> None:
@@ -109,7 +109,7 @@ def test_history_is_as_long_as_the_buffer() -> None:
 def test_every_pv_is_found_by_its_name() -> None:
     plan = planned("{device: 'M:X', writable: true}", "{device: 'M:X', name: 'A:B:C'}")
 
-    assert all(find(plan, spec.name) == spec for spec in plan.pvs())
+    assert all(find(plan, spec.name) == spec for spec in all_pvs(plan))
 
 
 @pytest.mark.parametrize("name", ["M:Y", "m:x", "M:X:NO", "M:X:STS:NO", "M:X:", "", ":", "M:X:GW"])

@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import socket
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any, Protocol
 
 from gateway.core.errors import AcgateError
@@ -14,6 +13,7 @@ from iocs.channel import Channel
 from iocs.environment import CaSettings
 from iocs.fast.circuit import Circuit
 from iocs.fast.search import SearchResponder, open_search, send_beacons
+from iocs.fast.stepping import Stepping
 from iocs.row_channel import RowChannel
 from iocs.store import Store
 
@@ -51,7 +51,7 @@ class CaServer:
         self._servers: list[asyncio.Server] = []
         self._searches: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()  # beacons and the sweep
-        self._puts: set[asyncio.Task[None]] = set()
+        self._puts: set[Stepping] = set()
 
     async def start(self) -> None:
         """Bind every interface. Raises PortTaken with what to do when somebody else has the port."""
@@ -77,8 +77,8 @@ class CaServer:
                 f"Channel Access port {port} on {', '.join(self.settings.interfaces)} cannot be used: "
                 f"{error.strerror}; {remedy}"
             ) from error
-        self._begin(self._tasks, send_beacons(self.settings.beacons, port, self.settings.beacon_period))
-        self._begin(self._tasks, self._sweep())
+        self._begin(send_beacons(self.settings.beacons, port, self.settings.beacon_period))
+        self._begin(self._sweep())
 
     async def stop(self) -> None:
         """Close everything; puts that are under way get their answer first, if it comes within half a second."""
@@ -86,12 +86,16 @@ class CaServer:
             transport.close()
         for server in self._servers:
             server.close()
-        if self._puts:
-            await asyncio.wait(self._puts, timeout=0.5)
+        for _ in range(50):
+            if not self._puts:
+                break
+            await asyncio.sleep(0.01)
         for circuit in tuple(self.circuits):
             circuit.flush()
             circuit.transport.close()
-        ending = [*self._tasks, *self._puts]
+        for put in tuple(self._puts):
+            put.cancel()
+        ending = tuple(self._tasks)
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
@@ -106,17 +110,18 @@ class CaServer:
         await asyncio.sleep(0)
 
     def begin(self, put: Coroutine[Any, Any, None]) -> None:
-        """Run the coroutine of a put. Tasks start in order, so puts are queued in the order received."""
-        self._begin(self._puts, put)
+        """Run the coroutine of a put: up to its first wait at once, so puts are queued in the order received."""
+        stepping = Stepping(put, self._puts.discard)
+        self._puts.add(stepping)
+        stepping.step()
 
-    def _begin(self, group: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        group.add(task)
-        task.add_done_callback(partial(self._ended, group))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
-    @staticmethod
-    def _ended(group: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
-        group.discard(task)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (death := task.exception()) is not None:
             log.error("%s died", task.get_coro(), exc_info=death)
 

@@ -93,6 +93,7 @@ class Channel:
         self._store, self._now = store, now
         self._writable = writes and spec.writable
         self._sinks: dict[Listener, None] = {}
+        self._sampled: Any = None  # the value of a getter that the subscribers were told last
         self._encoded: dict[tuple[int, int, bool], tuple[int, bytes]] = {}
         options["max_subscription_backlog"] = 1  # or else caproto warns of large arrays
         super().__init__(**options)
@@ -144,8 +145,10 @@ class Channel:
 
     def subscribe_sink(self, sink: Listener) -> None:
         """Add an ordinary subscription."""
-        if not self._sinks and self.row >= 0 and self._store is not None:
-            self._store.follow(self.row, self.show)
+        if not self._sinks:
+            self._sampled = self._data["value"]
+            if self.row >= 0 and self._store is not None:
+                self._store.follow(self.row, self.show)
         self._sinks[sink] = None
 
     def unsubscribe_sink(self, sink: Listener) -> None:
@@ -199,13 +202,16 @@ class Channel:
         return bool(self._data["timestamp"] == TimeStamp(0, 0))
 
     def sample(self) -> None:
-        """Ask the getter for those who monitor the PV; called once a second."""
+        """Ask the getter for those who monitor the PV; called once a second.
+
+        News is what they were not told yet: a get of somebody else may have brought the value up to date before.
+        """
         if self.pvspec.get is None:
             return
-        before = self._data["value"]
         self.refresh()
-        if not np.array_equal(before, self._data["value"]):
-            self.show(self._data["value"], 0, self.alarm_now)
+        if not np.array_equal(self._sampled, self._data["value"]):
+            self._sampled = self._data["value"]
+            self.show(self._sampled, 0, self.alarm_now)
 
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type; one encoding serves all who ask for the same."""

@@ -49,6 +49,7 @@ class Ioc:
     store: Store
     clock: Clock
     devices: Mapping[str, Device]
+    catch_up: Callable[[], None]  # publishes the readings that wait
     drops: Callable[[int], int]  # readings of one row that the push queue left out
     write: Write  # queues a setting, or raises Refused
     changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
@@ -156,7 +157,11 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         await self.ioc.put(self.device, Setting(channel.spec.write, value), put)
 
     def follow(self, channel: Channel, row: int, show: Callable[[Any, int, Alarm], None]) -> None:
-        """Show each reading of a row from now on, and the newest one at once."""
+        """Show each reading of a row from now on, and the newest one at once.
+
+        What waits goes out first: the table has it already, and the channel would go back to it after the newest.
+        """
+        self.ioc.catch_up()
         self.ioc.store.follow(row, show)
         now = self.ioc.table.snapshot(row)
         if now.seen:

@@ -28,7 +28,7 @@ async def serve(
     """Serve until `stop` is set.
 
     `ready` is awaited once everything listens, `ending` before the circuits are closed. Raises PortTaken where the
-    port is in use.
+    port is in use, and what `ready` raises.
     """
     server = CaServer(channels, store, settings)
     await server.start()
@@ -39,6 +39,8 @@ async def serve(
             await stop.wait()
             for job in jobs:
                 job.cancel()
+    except ExceptionGroup as several:  # for whoever calls, the reason and not its wrapping
+        raise several.exceptions[0] from several
     finally:
         await ending()
         await server.stop()

@@ -4,7 +4,6 @@ from gateway.core.drf_range import DrfRange
 from gateway.core.status import OUT_OF_BOUNDS, Status
 
 BAD_FRAMING = Status(17, -30)
-HIGHEST_INDEX = 32767  # that the server of 2024 knows
 
 
 def span_of(wanted: DrfRange | None, length: int, atomic: int) -> tuple[int, int] | Status:

@@ -96,6 +96,7 @@ class Gateway:
             self.store,
             self.clock,
             self.devices,
+            publisher.drain,
             push.dropped_of,
             self._write,
             written,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 
 from gateway.config.backend_url import BackendUrl
 from gateway.config.commands import COMMANDS
-from gateway.config.problems import suggestion
+from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
 from gateway.core.errors import BadUrl
 
 PropertyName = Literal["reading", "setting", "status", "control"]
@@ -70,7 +70,7 @@ Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=Literal
 class GatewaySection(Section):
     """The gateway itself."""
 
-    name: str = Field(default="GW1", pattern=r"^[A-Za-z0-9_-]{1,20}$", description="prefix of the diagnostic PVs")
+    name: str = Field(default="GW1", pattern=SHORT_NAME, description="prefix of the diagnostic PVs")
     interfaces: Interfaces = Field(
         default=(), description="addresses to listen on; empty: as the EPICS environment says"
     )
@@ -148,7 +148,7 @@ class ConfirmSection(Section):
 class BitSection(Section):
     """One bit, or group of bits, of the STATUS word."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,20}$", description="last part of the PV name")
+    name: str = Field(pattern=SHORT_NAME, description="last part of the PV name")
     mask: int = Field(ge=0, le=0xFFFFFFFF)
     match: int | None = Field(
         None, ge=0, le=0xFFFFFFFF, description="true when (word & mask) is this; default: the mask"
@@ -197,9 +197,7 @@ class DeviceEntry(Section):
     writable: bool = False
     confirm: ConfirmSection | None = None
     write_timeout: float = Field(default=5.0, gt=0, le=3600, description="s that a write may take")
-    name: str | None = Field(
-        default=None, pattern=r"^[!-~]{1,60}$", description="PV name; default: the name of the device"
-    )
+    name: str | None = Field(default=None, pattern=PV_NAME, description="PV name; default: the name of the device")
     properties: Properties | None = None
     description: str | None = None
     units: str | None = None

@@ -11,6 +11,12 @@ from pydantic_core import ErrorDetails
 from gateway.core.errors import BadConfig, BadInput
 
 Path = tuple[str | int, ...]
+SHORT_NAME = r"^[A-Za-z0-9_-]{1,20}$"
+PV_NAME = r"^[!-~]{1,60}$"
+_PATTERNS = {
+    SHORT_NAME: "is 1 to 20 letters, digits, '_' and '-'",
+    PV_NAME: "is 1 to 60 letters, digits and signs of ASCII, without spaces",
+}
 _KINDS: dict[type, str] = {dict: "a mapping", list: "a list", tuple: "a list"}
 
 
@@ -95,6 +101,8 @@ def _reason(detail: ErrorDetails, path: Path, keepers: list[type[BaseModel]]) ->
     if detail["type"] == "too_short":
         return "needs at least one entry"
     given = detail["input"]
+    if detail["type"] == "string_pattern_mismatch":
+        return f"{_PATTERNS[detail['ctx']['pattern']]}, not {given!r}"
     shown = (
         "nothing"
         if given is None
@@ -103,7 +111,7 @@ def _reason(detail: ErrorDetails, path: Path, keepers: list[type[BaseModel]]) ->
         else _KINDS.get(type(given), "this")
     )
     said = re.sub(r"valid dictionary or .*|valid dictionary", "mapping of keys", detail["msg"].removeprefix("Input "))
-    said = said.replace("valid tuple", "list")
+    said = said.replace("valid tuple", "list").replace("a valid boolean", "true or false").partition(", unable to")[0]
     return f"{said[:1].lower()}{said[1:]}, not {shown}"
 
 

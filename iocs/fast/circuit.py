@@ -77,6 +77,7 @@ class Circuit(Outbox, asyncio.Protocol):
         self._requests: deque[ca.Message] = deque()  # read, and not yet answered
         self._clients: dict[int, Client] = {}  # by server id
         self._next_id = 1
+        self._free_ids: deque[int] = deque()  # server ids of cleared channels, oldest first
         self._row_of = np.full(64, -1, np.int32)  # the row of each server id, -1 for channels that have none
         self._sinks: dict[int, Sink | RowSink] = {}  # by subscription id
         self._owner: dict[int, Client] = {}  # by subscription id
@@ -228,16 +229,23 @@ class Circuit(Outbox, asyncio.Protocol):
             self.write(ca.pack(ca.CREATE_FAILED, p1=cid))
             return
         channel, long_string = found
-        server_id, self._next_id = self._next_id, self._next_id + 1
+        server_id = self._new_id()
         self._clients[server_id] = Client(cid, channel, long_string)
-        if server_id >= len(self._row_of):
-            self._row_of = np.concatenate([self._row_of, np.full(len(self._row_of), -1, np.int32)])
         self._row_of[server_id] = channel.row
         data_type, count = channel.native(long_string)
         self.write(
             ca.pack(ca.ACCESS_RIGHTS, p1=cid, p2=channel.rights())
             + ca.pack(ca.CREATE_CHANNEL, data_type, count, cid, server_id)
         )
+
+    def _new_id(self) -> int:
+        """A server id; used again, the one longest free first, before the table of rows has to grow."""
+        if self._next_id >= len(self._row_of):
+            if self._free_ids:
+                return self._free_ids.popleft()
+            self._row_of = np.concatenate([self._row_of, np.full(len(self._row_of), -1, np.int32)])
+        self._next_id += 1
+        return self._next_id - 1
 
     def _clear(self, message: ca.Message) -> None:
         client = self._client(message)
@@ -247,6 +255,7 @@ class Circuit(Outbox, asyncio.Protocol):
             self._cancel(subscription)
         del self._clients[message.parameter1]
         self._row_of[message.parameter1] = -1
+        self._free_ids.append(message.parameter1)
         self.write(ca.pack(ca.CLEAR_CHANNEL, 0, 0, message.parameter1, client.cid))
 
     def _subscribe(self, message: ca.Message) -> None:

@@ -16,13 +16,16 @@ log = logging.getLogger("acgate.stepping")
 class Stepping:
     """One running coroutine; `ended` is called with it when it is over, however it ended."""
 
-    __slots__ = ("_ended", "_work")
+    __slots__ = ("_cancelled", "_ended", "_work")
 
     def __init__(self, work: Coroutine[Any, Any, None], ended: "Callable[[Stepping], None]") -> None:
         self._work, self._ended = work, ended
+        self._cancelled = False
 
     def step(self, _: "asyncio.Future[Any] | None" = None) -> None:
         """Run on to the next future, or to the end. An exception that nobody caught is logged."""
+        if self._cancelled:  # the future that it waited for is done all the same
+            return
         try:
             waited = self._work.send(None)
         except StopIteration:
@@ -36,5 +39,6 @@ class Stepping:
 
     def cancel(self) -> None:
         """End it where it waits; its `finally` blocks run."""
+        self._cancelled = True
         self._work.close()
         self._ended(self)

@@ -86,7 +86,7 @@ def test_a_yaml_file_brings_devices_as_a_list_or_below_devices(inner: str) -> No
         ("absent.csv", None, "gw.yaml:3: include: cannot read 'absent.csv' (No such file or directory); the name is"),
         ("d.txt", "", "gw.yaml:3: include: 'd.txt' is neither .csv nor .yaml"),
         ("d.csv", "device\nM:X\n", "d.csv:2: backend: is required where there are several backends"),
-        ("d.csv", "device,writable\nM:X,perhaps\n", "d.csv:2: writable: should be a valid boolean"),
+        ("d.csv", "device,writable\nM:X,perhaps\n", "d.csv:2: writable: should be true or false, not 'perhaps'"),
         ("d.csv", "devise\n", "d.csv:1: devise: unknown column; did you mean 'device'?"),
         ("d.yaml", "a: 1\n", "d.yaml:1: an included file is a list of devices"),
         ("d.yaml", "- {include: e.csv}\n", "d.yaml:1: include: an included file includes no others"),

@@ -56,6 +56,12 @@ def test_many_problems_are_one_error_with_a_line_each() -> None:
         ({}, ["f: device: is required and absent"]),
         ({"device": None}, ["f: device: should be a valid string, not nothing"]),
         ({"device": "M:X", "confirm": []}, ["f: confirm: should be a mapping of keys, not a list"]),
+        ({"device": "M:X", "writable": "x"}, ["f: writable: should be true or false, not 'x'"]),
+        ({"device": "M:X", "write_timeout": "x"}, ["f: write_timeout: should be a valid number, not 'x'"]),
+        (
+            {"device": "M:X", "name": "a b"},
+            ["f: name: is 1 to 60 letters, digits and signs of ASCII, without spaces, not 'a b'"],
+        ),
         ({"device": ["M:X"]}, ["f: device: should be a valid string, not a list"]),
         ({"device": "M:X", "properties": []}, ["f: properties: needs at least one entry"]),
         ({"device": {1}}, ["f: device: should be a valid string, not this"]),

@@ -153,6 +153,7 @@ class Serving:
             self.store,
             self.clock,
             self.devices,
+            self.publisher.drain,
             self.push.dropped_of,
             self._write,
             lambda changed: self._tell(partial(self.ioc.written, changed)),

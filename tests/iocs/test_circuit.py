@@ -399,3 +399,15 @@ def test_a_tcp_search_is_answered_on_its_circuit() -> None:
         assert not [m for m in client.inbox if m.command in (6, 14)]
         client.send(ca.pack(6, 10, 13, 9, 9, b"M:NOTHING\0"))
         assert (9, 9) == client.take(14)[3:5]
+
+
+def test_channels_that_come_and_go_leave_no_ids_behind() -> None:
+    with connected() as (served, client):
+        kept = client.create("M:OUTTMP")
+        for _ in range(300):
+            client.clear(client.create("M:OUTTMP"))
+        (circuit,) = served.server.circuits
+        assert len(circuit._row_of) <= 128
+        served.bring((0, 1.5))
+        served.settle()
+        assert client.get(kept) == 1.5

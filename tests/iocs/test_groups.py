@@ -11,6 +11,7 @@ from gateway.core.blocks import BasicStatus
 from gateway.core.severity import Severity, Stat
 from gateway.core.status import DISCONNECTED, OK, Status
 from gateway.core.values import Outcome, Setting, SettingResult
+from iocs.channel import Channel
 from tests.iocs.serving import SECONDS, STAMP, Serving, connected
 from tests.plan.planning import planned
 from tests.support import ca_client as ca
@@ -407,3 +408,41 @@ def test_a_good_put_says_so_too() -> None:
         assert "ACCEPTED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
         assert "" == text(client, "Z:ACLTST:WR:MSG")
         assert OK.good
+
+
+def test_a_figure_that_another_client_gets_first_is_still_told_to_those_who_monitor_it() -> None:
+    with connected(DEVICE) as (served, client), served.client() as other:
+        number = client.subscribe(client.create("GW1:FIGURE"))
+        assert client.update(number).value == 1
+        seen = other.create("GW1:FIGURE")
+        served.figure = 2.0
+        assert other.get(seen) == 2
+        assert client.update(number).value == 2
+
+
+def test_a_pv_that_is_made_while_readings_wait_does_not_go_back_to_them() -> None:
+    shown: list[float] = []
+
+    class Listener:
+        mask = 5
+
+        def __init__(self, channel: Channel) -> None:
+            self.channel = channel
+
+        def tell(self) -> None:
+            """Remember what a subscriber would get."""
+            shown.append(float(self.channel._data["value"][0]))
+
+    with connected('{device: "B:IRMS06[0:3]", properties: [reading], name: "B:IRMS06"}') as (served, _):
+
+        def make() -> None:
+            for number in (0.0, 1.0, 2.0):
+                served.bring((0, np.full(4, number)))
+            listener = Listener(served.channels.whole("B:IRMS06"))
+            listener.tell()
+            listener.channel.subscribe_sink(listener)
+
+        served.on_loop(make)
+        served.bring((0, np.full(4, 3.0)))
+        served.settle()
+        assert [2.0, 3.0] == shown

@@ -80,3 +80,22 @@ def test_when_cancelled_it_cleans_up_and_ends() -> None:
         return said
 
     assert ["cleaned", "ended"] == asyncio.run(main())
+
+
+def test_an_answer_that_comes_after_it_was_cancelled_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> list[str]:
+        said: list[str] = []
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def work() -> None:
+            said.append(await answer)
+
+        one = Stepping(work(), lambda _: said.append("ended"))
+        one.step()
+        one.cancel()
+        answer.set_result("late")
+        await asyncio.sleep(0)
+        return said
+
+    assert ["ended"] == asyncio.run(main())
+    assert not caplog.records

@@ -87,6 +87,18 @@ def test_a_dpm_port_in_use_is_refused_with_a_remedy(place: Site, simulator: Runn
     assert f"127.0.0.1:{port} (Address already in use); choose another port" in sentence
 
 
+@pytest.mark.parametrize("command", ["run", "demo", "simulate"])
+def test_a_ready_file_that_cannot_be_written_is_refused(place: Site, simulator: Running, command: str) -> None:
+    path = place.folder / "ready.yaml"
+    path.write_text(config_of(simulator, '  - {device: "M:OUTTMP"}\n'), "utf-8")
+    arguments = {"run": [str(path)], "demo": [], "simulate": ["--dpm-http-port", "0"]}[command]
+    refused = place.acgate(command, *arguments, "--ready-file", str(place.folder / "absent" / "ready"))
+
+    assert refused.wait(20) == 2, refused.report()
+    (sentence,) = refused.err.splitlines()
+    assert "absent/ready: cannot be written (No such file or directory); name a file" in sentence
+
+
 def test_an_unknown_device_is_one_invalid_pv_and_a_line_in_the_log(place: Site, simulator: Running) -> None:
     gateway = place.run(
         config_of(simulator, "".join(f'  - {{device: "{n}"}}\n' for n in ("M:OUTTMP", "Z:NOTFND", "L:Q1")))

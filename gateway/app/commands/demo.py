@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
             gateway = gateway_of(config, clock, environment, stop)
 
             def ready(what: Ready) -> None:
-                print(welcome(what, dpm), flush=True)
                 if args.ready_file:
                     write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs, dpm_http=dpm)
+                print(welcome(what, dpm), flush=True)
 
             asyncio.run(serve_until(stop, gateway, ready))
     finally:

@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
         gateway = gateway_of(read_config(args.config), SystemClock(), os.environ, stop)
 
         def ready(what: Ready) -> None:
-            print(f"acgate: {what.pvs} PVs on Channel Access port {what.ca_port}; Ctrl-C ends it", flush=True)
             if args.ready_file:
                 write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs)
+            print(f"acgate: {what.pvs} PVs on Channel Access port {what.ca_port}; Ctrl-C ends it", flush=True)
 
         asyncio.run(serve_until(stop, gateway, ready))
     return 0

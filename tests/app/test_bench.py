@@ -1,6 +1,7 @@
 """`acgate bench`: a small run of everything, and what it says when it cannot."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -19,29 +20,48 @@ from gateway.app.cli import main
 def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_started(tmp_path: Path) -> None:
     target = tmp_path / "figures.json"
     command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "caproto", "--json", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    command += ["--chart", str(tmp_path / "figures.svg")]
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110, check=False)
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    for title in ("Start:", "Connect:", "Get:", "Put, with callback", "Updates: 200 PVs", "caproto : acgate"):
+    for title in (
+        "Start:",
+        "Connect:",
+        "Get:",
+        "Put, with callback",
+        "Updates: 200 PVs",
+        "Waveforms",
+        "End to end",
+        "never reads",
+        "caproto : acgate",
+    ):
         assert title in done.stdout
     measured = json.loads(target.read_text("utf-8"))
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
-    assert sorted(measured["medians"]) == ["getput/200", "idle/200", "updates/200/1000"]
-    for servers in measured["medians"].values():
-        assert sorted(servers) == ["acgate", "caproto"]
+    assert sorted(measured["medians"]) == [
+        "clients/200/1000", "getput/200", "idle/200", "simput/100", "steady/200/2000", "stuck/200/1000",
+        "updates/200/1000", "waveform/2",
+    ]  # fmt: skip
+    for cell, servers in measured["medians"].items():
+        assert sorted(servers) == (["acgate"] if cell.startswith("steady") else ["acgate", "caproto"])
     ours = measured["medians"]["updates/200/1000"]["acgate"]
     assert ours["lost"] == 0.0
     assert ours["delivered"] > 0.8  # some bursts are cut by the edges of a short window
     assert ours["cpu_us"] > 0
+    assert ours["drops"] == 0.0
+    assert measured["medians"]["waveform/2"]["acgate"]["mb_s"] > 0
+    assert "libca connects 200 PVs" in (tmp_path / "figures.svg").read_text("utf-8")
     assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
     assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
-    assert _servers_of_benches() == []
+    assert _servers_of_benches(tmp_path) == []
 
 
 def test_sigterm_ends_the_servers_too(tmp_path: Path) -> None:
     with (tmp_path / "said.txt").open("w+") as said:
         command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "none", "--rounds", "9"]
-        bench = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        env = os.environ | {"TMPDIR": str(tmp_path)}
+        bench = subprocess.Popen(command, env=env, stdout=said, stderr=subprocess.STDOUT)
         try:
             _until_it_serves(bench.pid)
             bench.send_signal(signal.SIGTERM)
@@ -51,7 +71,7 @@ def test_sigterm_ends_the_servers_too(tmp_path: Path) -> None:
             bench.wait()
         said.seek(0)
         assert said.read().endswith("interrupted\n")
-    assert _servers_of_benches() == []
+    assert _servers_of_benches(tmp_path) == []
 
 
 def _until_it_serves(pid: int) -> None:
@@ -61,10 +81,10 @@ def _until_it_serves(pid: int) -> None:
         time.sleep(0.02)
 
 
-def _servers_of_benches() -> list[list[str]]:
-    """Command lines of what a benchmark started and this process would inherit."""
+def _servers_of_benches(folder: Path) -> list[list[str]]:
+    """Command lines of what is left of a benchmark whose temporary files are in this folder."""
     lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if "acgate-bench-" in " ".join(line)]
+    return [line for line in lines if f"{folder}/acgate-bench-" in " ".join(line)]
 
 
 @pytest.mark.parametrize("peer", PEERS)

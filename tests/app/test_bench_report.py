@@ -1,7 +1,9 @@
 """The report of the benchmarks: medians over the rounds, ratios to ours, tables."""
 
-from gateway.app.bench.report import Table, medians, number, ratios, report, summary, tables
-from gateway.app.bench.rounds import Options, Result
+from gateway.app.bench.cells import Options
+from gateway.app.bench.report import medians, number, ratios, report, summary
+from gateway.app.bench.rounds import Result
+from gateway.app.bench.tables import Table, tables
 
 OPTIONS = Options(devices=(1000,), peers=("caproto",))
 
@@ -24,9 +26,18 @@ def test_ratios_are_the_peer_over_ours_and_leave_out_what_we_lack_or_have_as_zer
     assert ratios(of) == {"idle/1000": {"caproto": {"ready_s": 0.5}}}
 
 
+def test_what_an_idle_pv_takes_is_the_difference_of_the_most_and_the_fewest() -> None:
+    results = [
+        Result(0, "acgate", "idle/1000", {"rss_mb": 70.0, "pvs": 8000.0}),
+        Result(0, "acgate", "idle/3000", {"rss_mb": 90.0, "pvs": 24000.0}),
+    ]
+    most = medians(results)["idle/3000"]["acgate"]
+    assert (most["device_kb"], most["idle_pv_kb"]) == (10.0, 1.25)
+
+
 def test_numbers_have_three_digits_and_a_letter() -> None:
-    assert [number(value) for value in (None, 0.12345, 12.345, 1234.5, 5_000_000.0)] == [
-        "", "0.123", "12.3", "1.23k", "5M",
+    assert [number(value) for value in (None, 0.12345, 12.345, 1234.5, 999_990.0, 5_000_000.0)] == [
+        "", "0.123", "12.3", "1.23k", "1M", "5M",
     ]  # fmt: skip
 
 
@@ -61,11 +72,11 @@ def test_the_ladder_shows_the_highest_rate_that_was_held_and_leaves_the_rungs_no
         Result(0, "caproto", "updates/1000/5000", _rung(0.6, 0.0)),
     ]
     (table,) = tables(OPTIONS, results)
-    assert table.head == ("server", "5k/s", "20k/s", "held/s")
+    assert table.head == ("server", "5k/s", "20k/s", "held/s", "with p99 < 20 ms")
     assert table.rows == (
-        ("acgate", "100% 2 us 1/2 ms", "400% 2 us 1/2 ms", "20k"),
-        ("caproto", "60% 2 us 1/2 ms", "", "0"),
-        ("caproto : acgate", "1 x CPU", "", ""),
+        ("acgate", "100% 2 us 1/2 ms", "400% 2 us 1/2 ms", "20k", "20k"),
+        ("caproto", "60% 2 us 1/2 ms", "", "0", "0"),
+        ("caproto : acgate", "1 x CPU", "", "", ""),
     )
 
 
@@ -75,7 +86,7 @@ def test_the_cpu_of_a_collapsed_server_is_not_compared() -> None:
         Result(0, "caproto", "updates/1000/5000", _rung(0.01, 0.0)),
     ]
     (table,) = tables(OPTIONS, results)
-    assert table.rows[-1] == ("caproto : acgate", "", "")
+    assert table.rows[-1] == ("caproto : acgate", "", "", "")
 
 
 def test_get_and_put_have_a_row_of_ratios_and_the_put_says_where_it_goes() -> None:

@@ -2,23 +2,36 @@
 
 import pytest
 
-from gateway.app.bench.rounds import Options, cells, held, window
-from gateway.app.bench.servers import IDLE_MS, Setup, facility_text
+from gateway.app.bench.cells import PARTS, Options, cells, held, window
+from gateway.app.bench.ours import IDLE_MS, Setup, facility_text
 from simulator.facility import load_facility
 
 
 def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
     names = [cell.name for cell in cells(Options())]
     assert names == [
-        "idle/1000", "idle/10000", "getput/1000",
+        "idle/1000", "idle/10000", "getput/1000", "simput/100",
         "updates/1000/5000", "updates/1000/20000", "updates/1000/50000", "updates/1000/100000",
-        "updates/10000/10000", "updates/10000/50000", "updates/10000/100000", "updates/10000/500000",
-        "scattered/1000/1004",
+        "updates/10000/10000", "updates/10000/100000", "updates/10000/500000", "updates/10000/1000000",
+        "clients/1000/5000", "clients/1000/100000", "clients/10000/100000",
+        "scattered/1000/1004", "waveform/32", "steady/10000/100000", "stuck/1000/5000", "stuck/1000/100000",
+        "many/12500", "many/100000",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("part", "kinds"), [("start", ["idle"]), ("connect", ["idle"]), ("getput", ["getput"]), ("updates", ["updates"])]
+    ("part", "kinds"),
+    [
+        ("start", ["idle"]),
+        ("connect", ["idle"]),
+        ("getput", ["getput", "simput"]),
+        ("updates", ["updates"]),
+        ("clients", ["clients"]),
+        ("steady", ["steady"]),
+        ("waveform", ["waveform"]),
+        ("stuck", ["stuck"]),
+        ("many", []),
+    ],
 )
 def test_a_part_alone_has_only_its_cells(part: str, kinds: list[str]) -> None:
     assert [cell.kind for cell in cells(Options(devices=(200,), parts=(part,), quick=True))] == kinds
@@ -58,7 +71,19 @@ def test_a_server_without_a_rate_is_idle() -> None:
     assert Setup(10, 1000).chunk == 10
 
 
-@pytest.mark.parametrize(("puts", "devices"), [(0, 1), (3, 3)])
-def test_the_simulator_understands_the_facility_of_the_puts(puts: int, devices: int) -> None:
-    facility = load_facility(facility_text(puts), "facility.yaml")
+def test_what_is_long_or_beyond_the_peers_is_measured_once_or_alone() -> None:
+    found = {cell.name: (cell.once, cell.alone) for cell in cells(Options())}
+    assert found["steady/10000/100000"] == found["many/12500"] == found["stuck/1000/100000"] == (True, True)
+    assert found["stuck/1000/5000"] == (True, False)
+    assert found["clients/10000/100000"] == (False, True)
+    assert found["updates/1000/5000"] == (False, False)
+
+
+def test_every_part_has_cells() -> None:
+    assert all(cells(Options(parts=(part,))) for part in PARTS)
+
+
+@pytest.mark.parametrize(("puts", "waves", "devices"), [(0, 0, 1), (3, 0, 3), (2, 4, 6)])
+def test_the_simulator_understands_the_facility(puts: int, waves: int, devices: int) -> None:
+    facility = load_facility(facility_text(puts, waves), "facility.yaml")
     assert len(facility.devices) == devices

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gateway.app.bench.rawca import EVENT_ADD, READ_NOTIFY, Circuit, MeasurementFailed, cut_message, message
-from gateway.app.bench.updates import EPICS_EPOCH, UPDATE, Updates
+from gateway.app.bench.updates import EPICS_EPOCH, UPDATE, Updates, ages_ms
 
 
 @dataclass
@@ -72,14 +72,14 @@ def test_ages_are_the_time_since_the_sources_stamp(pair: Pair) -> None:
     counter = Updates(pair.circuit)
     pair.server.sendall(rows((0, 1.0), age=10.0))
     counter.read()
-    (age,) = counter.ages_ms((50,))
+    (age,) = ages_ms([counter], (50,))
     assert 9_900 < age < 12_000
 
 
 def test_a_window_without_updates_is_an_error(pair: Pair) -> None:
     counter = Updates(pair.circuit)
     with pytest.raises(MeasurementFailed, match="no update came"):
-        counter.ages_ms((50,))
+        ages_ms([counter], (50,))
     assert counter.lost() == 0.0
 
 

@@ -5,13 +5,13 @@ end of its name: `_s` seconds or per second where it counts, `_ms`, `_us`, `_mb`
 """
 
 import json
-import select
 import struct
 import sys
 import time
-from dataclasses import asdict, dataclass
 
 from gateway.app.bench import libca
+from gateway.app.bench.job import Figures, Job, open_circuits
+from gateway.app.bench.monitors import updates, waves
 from gateway.app.bench.processes import cpu_seconds, memory_mb
 from gateway.app.bench.rawca import (
     DBR_DOUBLE,
@@ -23,44 +23,6 @@ from gateway.app.bench.rawca import (
     message,
     search,
 )
-from gateway.app.bench.updates import Updates
-
-Figures = dict[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to measure where."""
-
-    what: str  # connect, updates, get, put, libca
-    port: int
-    pid: int  # of the server
-    name: str  # format of the PV names
-    pvs: int
-    seconds: float = 1.0
-    settle: float = 0.0  # s before the window of `updates`
-    offered: float = 0.0  # updates/s at the source
-    source_pid: int | None = None
-    repeater_port: int = 0
-
-    def text(self) -> str:
-        """The job as the argument of the process."""
-        return json.dumps(asdict(self))
-
-    def names(self) -> list[str]:
-        """All PVs."""
-        return [self.name.format(place) for place in range(self.pvs)]
-
-
-def open_circuit(job: Job) -> Circuit:
-    """A circuit with a channel for every PV; all are searched: a gateway only knows the names it was asked for."""
-    names = job.names()
-    found, port = search(job.port, names)
-    if found < len(names):
-        raise MeasurementFailed(f"the server knows only {found} of {len(names)} names")
-    circuit = Circuit(port)
-    circuit.create(names)
-    return circuit
 
 
 def connect(job: Job) -> Figures:
@@ -86,47 +48,9 @@ def connect(job: Job) -> Figures:
     }
 
 
-def updates(job: Job) -> Figures:
-    """Monitors of all PVs at the rate that the source offers."""
-    circuit = open_circuit(job)
-    circuit.subscribe()
-    counter = Updates(circuit)
-
-    def pump(seconds: float) -> float:
-        began = time.perf_counter()
-        while (left := began + seconds - time.perf_counter()) > 0:
-            if select.select([circuit.link], [], [], min(left, 0.1))[0]:
-                counter.read()
-        return time.perf_counter() - began
-
-    pump(job.settle)
-    counter.reset()
-    used, source = cpu_seconds(job.pid), cpu_seconds(job.source_pid) if job.source_pid else 0.0
-    own = time.process_time()
-    took = pump(job.seconds)
-    own = time.process_time() - own
-    used = cpu_seconds(job.pid) - used
-    source = cpu_seconds(job.source_pid) - source if job.source_pid else 0.0
-    circuit.close()
-    p50, p99 = counter.ages_ms((50, 99))
-    return {
-        "offered_s": job.offered,
-        "updates_s": counter.count / took,
-        "delivered": counter.count / took / job.offered,
-        "lost": counter.lost(),
-        "cpu_us": used / counter.count * 1e6,
-        "p50_ms": p50,
-        "p99_ms": p99,
-        "server_core": used / took,
-        "source_core": source / took,
-        "client_core": own / took,
-        "rss_mb": memory_mb(job.pid),
-    }
-
-
 def _round_trips(job: Job, command: int, body: bytes, reply: int) -> Figures:
     """One after the other, then all PVs in one go; `reply` is the payload of an answer, bytes."""
-    circuit = open_circuit(job)
+    (circuit,) = open_circuits(job, 1)
     requests = [message(command, body, DBR_DOUBLE, 1, sid, place) for place, sid in enumerate(circuit.sids)]
     circuit.link.sendall(requests[0])
     circuit.replies(command, 1)
@@ -168,7 +92,7 @@ def connect_libca(job: Job) -> Figures:
     return {"libca_ms": libca.connect(job.names(), job.repeater_port) * 1e3}
 
 
-JOBS = {"connect": connect, "updates": updates, "get": get, "put": put, "libca": connect_libca}
+JOBS = {"connect": connect, "updates": updates, "waves": waves, "get": get, "put": put, "libca": connect_libca}
 
 
 def main(text: str) -> int:

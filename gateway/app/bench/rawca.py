@@ -108,8 +108,12 @@ def _found(link: socket.socket) -> Iterator[tuple[int, int]]:
 class Circuit:
     """One TCP virtual circuit with its channels, named by their place in `sids`."""
 
-    def __init__(self, port: int) -> None:
-        self.link = socket.create_connection((HOST, port), timeout=10.0)
+    def __init__(self, port: int, buffer: int | None = None) -> None:
+        self.link = socket.socket()
+        if buffer is not None:  # bytes that may wait for us: said before the connection, or the kernel gives more
+            self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self.link.settimeout(10.0)
+        self.link.connect((HOST, port))
         self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._waiting, self._at = bytearray(), 0
         self.sids: list[int] = []
@@ -172,6 +176,13 @@ class Circuit:
         mask = struct.pack(">fffHH", 0, 0, 0, DBE_VALUE_ALARM, 0)
         self.link.sendall(
             b"".join(message(EVENT_ADD, mask, DBR_TIME_DOUBLE, 1, sid, place) for place, sid in enumerate(self.sids))
+        )
+
+    def subscribe_plain(self) -> None:
+        """Monitor every channel as DBR_DOUBLE with all its elements, however many they are now."""
+        mask = struct.pack(">fffHH", 0, 0, 0, DBE_VALUE_ALARM, 0)
+        self.link.sendall(
+            b"".join(message(EVENT_ADD, mask, DBR_DOUBLE, 0, sid, place) for place, sid in enumerate(self.sids))
         )
 
     def replies(self, command: int, count: int) -> None:

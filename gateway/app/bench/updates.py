@@ -1,6 +1,7 @@
 """Counts the monitors of one circuit: how many, how old, and which were lost. One numpy view per read."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +21,14 @@ class Updates:
     """The updates of a circuit since the last `reset`. The value of a PV grows by 1 with each update of its source."""
 
     def __init__(self, circuit: Circuit) -> None:
-        self._link, self._rest, self._pvs = circuit.link, circuit.rest(), len(circuit.sids)
+        self.link, self._rest, self._pvs = circuit.link, circuit.rest(), len(circuit.sids)
         self._store = bytearray(1 << 20)
         self.reset()
 
     def reset(self) -> None:
         """Begin a new window."""
         self.count = 0
-        self._ages: list[npt.NDArray[np.float64]] = []
+        self.ages: list[npt.NDArray[np.float64]] = []
         self._counts = np.zeros(self._pvs, np.int64)
         self._first = np.full(self._pvs, np.nan)
         self._last = np.full(self._pvs, np.nan)
@@ -37,7 +38,7 @@ class Updates:
         keep = len(self._rest)
         self._store[:keep] = self._rest
         try:
-            got = self._link.recv_into(memoryview(self._store)[keep:])
+            got = self.link.recv_into(memoryview(self._store)[keep:])
         except ConnectionResetError:
             got = 0
         if not got:
@@ -67,7 +68,7 @@ class Updates:
     def _account(self, part: npt.NDArray[np.void], now: float) -> None:
         self.count += len(part)
         few = part[:: max(1, len(part) // _SAMPLES)]
-        self._ages.append(now - EPICS_EPOCH - few["sec"].astype(np.float64) - few["nsec"] * 1e-9)
+        self.ages.append(now - EPICS_EPOCH - few["sec"].astype(np.float64) - few["nsec"] * 1e-9)
         place, value = part["place"].astype(np.int64), part["value"].astype(np.float64)
         self._counts += np.bincount(place, minlength=self._pvs)
         self._last[place] = value  # of equal places the last one stays
@@ -75,16 +76,17 @@ class Updates:
         first = np.where(np.isnan(self._first[back]), value[::-1], self._first[back])
         self._first[back] = first
 
-    def ages_ms(self, percentiles: tuple[float, ...]) -> list[float]:
-        """These percentiles of the time from the source's stamp to the arrival; MeasurementFailed without updates."""
-        if not self._ages:
-            raise MeasurementFailed("no update came in the time that was measured")
-        found = np.percentile(np.concatenate(self._ages) * 1e3, percentiles)
-        return [float(age) for age in found]
-
     def lost(self) -> float:
         """The share of updates between the first and the last one of each PV that did not come, 0 to 1."""
         seen = self._counts > 0
         sent = np.rint(self._last[seen] - self._first[seen]) + 1
         total = float(sent.sum())
         return max(0.0, 1.0 - float(self._counts[seen].sum()) / total) if total > 0 else 0.0
+
+
+def ages_ms(counters: Sequence[Updates], percentiles: tuple[float, ...]) -> list[float]:
+    """These percentiles of the time from the source's stamp to the arrival; MeasurementFailed without updates."""
+    ages = [age for counter in counters for age in counter.ages]
+    if not ages:
+        raise MeasurementFailed("no update came in the time that was measured")
+    return [float(age) for age in np.percentile(np.concatenate(ages) * 1e3, percentiles)]

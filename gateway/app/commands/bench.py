@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.app.bench import libca
+from gateway.app.bench.cells import PARTS, Options
+from gateway.app.bench.chart import chart
 from gateway.app.bench.machine import machine
-from gateway.app.bench.report import report, summary, tables
-from gateway.app.bench.rounds import PARTS, Options, Result, Rounds
+from gateway.app.bench.report import medians, report, summary
+from gateway.app.bench.rounds import Result, Rounds
 from gateway.app.bench.servers import PEERS, missing_package
+from gateway.app.bench.tables import tables
 from gateway.config.problems import suggestion
 from gateway.core.errors import BadInput
 
@@ -76,6 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"servers to measure beside, or none (default {','.join(PEERS)})",
     )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured there")
+    parser.add_argument("--chart", metavar="FILE", help="draw the comparison there, as SVG")
     parser.add_argument("--quick", action="store_true", help="a small run that shows that it works; its figures do not")
 
 
@@ -104,8 +108,10 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("acgate bench reads processor times from /proc; run it on Linux")
     options, facts = options_of(args), machine()
     target = Path(args.json) if args.json else None
+    drawing = Path(args.chart) if args.chart else None
     results: list[Result] = []
     _write(target, options, facts, results)  # now, so that a place that cannot be written is said before the work
+    _draw(drawing, options, results)
     with _ended_in_order():
         for result in Rounds(options).run(_say):
             results.append(result)
@@ -114,6 +120,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"\nMeasured with {', '.join(f'{key} {value}' for key, value in facts.items())}.\n")
     for table in tables(options, results):
         print("\n".join(table.lines()))
+    _draw(drawing, options, results)
     return 1 if any(result.error is not None for result in results) else 0
 
 
@@ -135,10 +142,18 @@ def _say(text: str) -> None:
 
 
 def _write(target: Path | None, options: Options, facts: dict[str, object], results: Sequence[Result]) -> None:
-    if target is None:
-        return
+    if target is not None:
+        _put("--json", target, f"{json.dumps(report(options, facts, results), indent=1)}\n")
+
+
+def _draw(target: Path | None, options: Options, results: Sequence[Result]) -> None:
+    if target is not None:
+        _put("--chart", target, chart(medians(results), options.servers))
+
+
+def _put(option: str, target: Path, text: str) -> None:
     try:
-        target.write_text(f"{json.dumps(report(options, facts, results), indent=1)}\n", "utf-8")
+        target.write_text(text, "utf-8")
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise BadInput(f"--json {target}: cannot be written ({reason}); name a file in a folder that is") from None
+        raise BadInput(f"{option} {target}: cannot be written ({reason}); name a file in a folder that is") from None

@@ -1,0 +1,103 @@
+"""What is measured: the cells of a round, in their order."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.app.bench.job import Figures
+from gateway.app.bench.ours import FASTEST_MS, LITTLE_BUFFER, Setup
+from gateway.app.bench.servers import OURS
+
+PARTS = ("start", "connect", "getput", "updates", "clients", "steady", "waveform", "stuck", "many")
+PUTS = 100  # devices that are put
+CLIENTS = 10
+WAVES = 32  # enough to offer more than a server sends
+STEADY_MS = 100
+_LADDERS: dict[str, dict[int, tuple[int, ...]]] = {  # part: rungs for so many PVs at most, Hz per PV
+    "updates": {2_000: (5, 20, 50, 100), 100_000: (1, 10, 50, 100)},
+    "clients": {2_000: (5, 100), 100_000: (10,)},
+}
+_STUCK_HERTZ = (5, 100)
+_MANY = (12_500, 100_000)  # devices, of 8 PVs each
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How much is measured."""
+
+    devices: tuple[int, ...] = (1_000, 10_000)
+    rounds: int = 3
+    seconds: float = 3.0
+    parts: tuple[str, ...] = PARTS
+    peers: tuple[str, ...] = ("caproto", "softioc")
+    quick: bool = False  # one rung, short settling: to see that it works, not to know a figure
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """All that are compared, ours first."""
+        return (OURS, *self.peers)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One place of the tables: a kind of measurement and what is served for it."""
+
+    kind: str  # idle, updates, clients, scattered, getput, simput, steady, waveform, stuck, many
+    setup: Setup
+    once: bool = False  # in the first round only: it is long
+    alone: bool = False  # of ours only: the peers do not get there
+
+    @property
+    def name(self) -> str:
+        """Its key in the results."""
+        rated = self.kind in ("updates", "clients", "scattered", "steady", "stuck")
+        return f"{self.kind}/{self.setup.pvs}" + (f"/{self.setup.offered:.0f}" if rated else "")
+
+    @property
+    def clients(self) -> int:
+        """Clients that subscribe to everything."""
+        return CLIENTS if self.kind == "clients" else 1
+
+
+def cells(options: Options) -> list[Cell]:
+    """All cells of a round. Start and connect share a server that is otherwise idle."""
+    parts, first, quick = options.parts, options.devices[0], options.quick
+    found: list[Cell] = []
+    if {"start", "connect"} & set(parts):
+        found += [Cell("idle", Setup(pvs, buffer=LITTLE_BUFFER)) for pvs in options.devices]
+    if "getput" in parts:
+        found += [Cell("getput", Setup(first, puts=PUTS)), Cell("simput", Setup(PUTS, puts=PUTS, sim=True))]
+    for part in ("updates", "clients"):
+        for pvs in options.devices if part in parts else ():
+            found += _ladder(part, pvs, quick)
+    if "updates" in parts and not quick:
+        found.append(Cell("scattered", Setup(first, 1000, scattered=True)))
+    if "waveform" in parts:
+        waves = 2 if quick else WAVES
+        found.append(Cell("waveform", Setup(waves, FASTEST_MS, waves=waves, sim=True)))
+    if "steady" in parts:
+        found.append(Cell("steady", Setup(options.devices[-1], STEADY_MS, buffer=LITTLE_BUFFER), True, True))
+    if "stuck" in parts:
+        rungs = _STUCK_HERTZ[:1] if quick else _STUCK_HERTZ
+        found += [Cell("stuck", Setup(first, round(1000 / hertz)), True, hertz > rungs[0]) for hertz in rungs]
+    if "many" in parts and not quick:
+        found += [Cell("many", Setup(devices, buffer=LITTLE_BUFFER), True, True) for devices in _MANY]
+    return found
+
+
+def _ladder(part: str, pvs: int, quick: bool) -> Iterator[Cell]:
+    ladder = next(rungs for most, rungs in _LADDERS[part].items() if pvs <= most)
+    for hertz in ladder[:1] if quick else ladder:
+        yield Cell(part, Setup(pvs, round(1000 / hertz)), alone=part == "clients" and pvs > 2_000)
+
+
+def window(setup: Setup, seconds: float) -> float:
+    """Seconds to measure: whole bursts, two at least."""
+    period = setup.period_ms / 1e3
+    return math.ceil(round(max(seconds, 2 * period) / period, 6)) * period
+
+
+def held(figures: Figures, setup: Setup, seconds: float) -> bool:
+    """Whether a rate was held: 97 % delivered, but for the burst cut at the edge of the window, and p99 under 1 s."""
+    edge = setup.period_ms / 1e3 / window(setup, seconds)
+    return figures["delivered"] >= 0.97 - edge and figures["lost"] < 0.03 and figures["p99_ms"] < 1000

@@ -1,0 +1,87 @@
+"""What the gateway is told when it is measured: its configuration, and the facility behind it."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+READ_NAME = "S:D{:05d}"
+PUT_NAME = "S:W{:05d}"
+WAVE_NAME = "S:V{:05d}"
+GATEWAY = "BENCH"
+DROPS = f"{GATEWAY}:DROPS"
+IDLE_MS = 60_000
+FASTEST_MS = 10  # the floor of the simulator's periods
+SCATTER = 200  # groups of devices with a period of their own
+WAVE_ELEMENTS = 32_768  # the longest device of a facility, and of a DPM reply with doubles is less
+LITTLE_BUFFER = 10  # readings per circular buffer where memory is measured: full ones would be all one sees
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a server shall serve."""
+
+    pvs: int
+    period_ms: int = IDLE_MS  # of every PV; IDLE_MS: no updates while anything is measured
+    scattered: bool = False  # the periods spread by 10 % around period_ms: few PVs at a time
+    puts: int = 0  # PVs that can be put, for the gateway in addition to the others
+    waves: int = 0  # waveforms instead of the numbers, as fast as they go
+    sim: bool = False  # the gateway's backend is `sim:`, in its own process
+    buffer: int = 1000  # readings that each circular buffer of the gateway keeps
+
+    @property
+    def offered(self) -> float:
+        """Updates per second at the source over all PVs."""
+        return sum(1e3 / self.period_of(place) for place in range(self.pvs))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is updated."""
+        return self.period_ms >= IDLE_MS
+
+    def period_of(self, place: int) -> int:
+        """The period of one PV, ms."""
+        if not self.scattered:
+            return self.period_ms
+        group = place * SCATTER // self.pvs
+        return round(self.period_ms * (0.9 + 0.2 * group / SCATTER))
+
+    @property
+    def chunk(self) -> int:
+        """How many PVs a peer updates between two pauses."""
+        return max(1, self.pvs // SCATTER) if self.scattered else self.pvs
+
+
+def facility_text(puts: int, waves: int = 0) -> str:
+    """A facility file with devices that take settings at once, at least one, and with waveforms."""
+    lines = ["devices:"]
+    for place in range(max(1, puts)):
+        name = PUT_NAME.format(place)
+        lines.append(f'  - {{name: "{name}", index: {place + 1}, description: Put, units: V, setting: 1.0, settle: 0}}')
+    for place in range(waves):
+        name, index = WAVE_NAME.format(place), puts + place + 2
+        lines.append(f'  - {{name: "{name}", index: {index}, description: Wave, units: V, length: {WAVE_ELEMENTS}}}')
+    return "\n".join(lines) + "\n"
+
+
+def write_config(setup: Setup, folder: Path, backend: str) -> Path:
+    """The configuration and its table of devices, in a folder; its path."""
+    config = folder / "gateway.yaml"
+    config.write_text(
+        f"gateway: {{name: {GATEWAY}, interfaces: [127.0.0.1], writes: on, buffer: {setup.buffer}}}\n"
+        f'backends: {{dpm: {{url: "{backend}"}}}}\n'
+        "devices:\n  - include: devices.csv\n",
+        "utf-8",
+    )
+    with (folder / "devices.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["device", "name", "event", "properties", "writable"])
+        for place in range(0 if setup.sim else setup.pvs):
+            name = READ_NAME.format(place)
+            table.writerow([name, name, f"p,{setup.period_of(place)}", "reading", "false"])
+        for place in range(setup.puts):
+            name = PUT_NAME.format(place)
+            table.writerow([name, name, f"p,{IDLE_MS}", "setting", "true"])
+        for place in range(setup.waves):
+            name = WAVE_NAME.format(place)
+            table.writerow([f"{name}[0:{WAVE_ELEMENTS - 1}]", name, f"p,{FASTEST_MS}", "reading", "false"])
+    return config

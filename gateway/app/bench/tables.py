@@ -1,0 +1,145 @@
+"""Medians -> the tables of the report, as text that Markdown takes too. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.app.bench.cells import CLIENTS, Options
+from gateway.app.bench.report import Medians, medians, number, ratios
+from gateway.app.bench.rounds import Result
+from gateway.app.bench.servers import OURS
+
+_CONNECT = {"libca_ms": "libca", "search_ms": "search", "create_ms": "create", "subscribe_ms": "subscribe"}
+_MEMORY = {"device_kb": "kB/device", "idle_pv_kb": "kB/PV", "per_pv_kb": "kB/subscription"}
+_RATE = {"updates_s": "updates/s", "p50_ms": "p50", "p99_ms": "p99", "cpu_us": "CPU us"}
+_STUCK = {
+    "alone_updates_s": "alone/s", "beside_updates_s": "beside/s", "alone_p99_ms": "p99 alone",
+    "beside_p99_ms": "p99 beside", "grew_mb": "MB more",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the report; the first column names the server."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def lines(self) -> list[str]:
+        """The table as text that Markdown takes too."""
+        grid = [self.head, *self.rows]
+        width = [max(len(row[column]) for row in grid) for column in range(len(self.head))]
+        drawn = ["| " + " | ".join(text.ljust(width[at]) for at, text in enumerate(row)) + " |" for row in grid]
+        return [self.title, "", drawn[0], "|" + "|".join("-" * (size + 2) for size in width) + "|", *drawn[1:], ""]
+
+
+def tables(options: Options, results: Sequence[Result]) -> list[Table]:
+    """All tables that have a figure."""
+    of = medians(results)
+    found = [
+        _columns(options, of, "Start: process start to ready file, s; resident memory when ready, MB", "idle",
+                 {"ready_s": "ready", "rss_mb": "MB"}) if "start" in options.parts else None,
+        _columns(options, of, "Start of a large gateway: s, MB", "many",
+                 {"pvs": "PVs", "ready_s": "ready", "rss_mb": "MB"}),
+        _columns(options, of, "Connect: all PVs by libca and by a raw client, ms", "idle",
+                 _CONNECT) if "connect" in options.parts else None,
+        _columns(options, of, "Memory: kB per idle device, per idle PV (a device has 8 in acgate), per subscription",
+                 "idle", _MEMORY),
+        _columns(options, of, "Get: one after the other p50/p99 ms, server CPU us; pipelined per second, CPU us",
+                 "getput", _trips("get")),
+        _columns(options, of, "Put, with callback; acgate's goes to the simulator and back, a peer's ends in its own "
+                 "memory", "getput", _trips("put")),
+        _columns(options, of, "Put to the backend `sim:`, with callback; of acgate in its own process, as a peer's",
+                 "simput", _trips("put")),
+        *(_ladder(options, of, "updates", pvs) for pvs in options.devices),
+        *(_ladder(options, of, "clients", pvs) for pvs in options.devices),
+        _columns(options, of, "Scattered: a few PVs at a time; latency ms, server CPU us per delivered update",
+                 "scattered", _RATE),
+        _columns(options, of, "End to end, for longer; losses counted by the client (share) and by the gateway; MB "
+                 "grown", "steady",
+                 _RATE | {"server_core": "cores", "lost": "lost", "drops": "drops", "grew_mb": "MB more"}),
+        _columns(options, of, "Waveforms of 32768 doubles, monitored by one client", "waveform",
+                 {"mb_s": "MB/s", "server_core": "cores", "cpu_us_mb": "CPU us/MB"}),
+        _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
+    ]  # fmt: skip
+    return [table for table in found if table is not None and table.rows]
+
+
+def _trips(what: str) -> dict[str, str]:
+    figures = {
+        "p50_ms": "p50",
+        "p99_ms": "p99",
+        "cpu_us": "CPU us",
+        "piped_s": "piped/s",
+        "piped_cpu_us": "CPU us each",
+    }
+    return {f"{what}_{figure}": title for figure, title in figures.items()}
+
+
+def _columns(options: Options, of: Medians, title: str, kind: str, figures: dict[str, str]) -> Table:
+    """One column per figure and cell of the kind, and a row of ratios per peer; servers without a figure are out."""
+    cells = [cell for cell in of if cell.startswith(f"{kind}/")]
+    places = [
+        (cell, figure)
+        for cell in cells
+        for figure in figures
+        if any(figure in measured for measured in of[cell].values())
+    ]
+    if not places:
+        return Table(title, (), ())
+    head = ("server", *(f"{figures[figure]} ({_where(cell, cells)})" for cell, figure in places))
+    there = [server for server in options.servers if any(server in of[cell] for cell, _ in places)]
+    rows = [(server, *(number(of[cell].get(server, {}).get(figure)) for cell, figure in places)) for server in there]
+    found = ratios(of)
+    for peer in (server for server in there if server != OURS):
+        values = (found.get(cell, {}).get(peer, {}).get(figure) for cell, figure in places)
+        rows.append((f"{peer} : {OURS}", *(number(value) for value in values)))
+    return Table(title, head, tuple(rows))
+
+
+def _where(cell: str, cells: Sequence[str]) -> str:
+    """The number of PVs, and the rate where there are several of them."""
+    _, pvs, *rate = cell.split("/")
+    several = len({other.split("/")[1] for other in cells}) < len(cells)
+    return number(float(pvs)) + (f", {number(float(rate[0]))}/s" if rate and several else "")
+
+
+def _ladder(options: Options, of: Medians, kind: str, pvs: int) -> Table:
+    """The rungs of one number of PVs, and the highest that was held."""
+    rungs = [cell for cell in of if cell.startswith(f"{kind}/{pvs}/")]
+    clients = CLIENTS if kind == "clients" else 1
+    title = (
+        f"Updates: {pvs} PVs to {f'{clients} clients' if clients > 1 else 'one client'}; columns: offered per second "
+        "and client; cells: delivered, server CPU us per delivered update, latency p50/p99 ms"
+    )
+    servers = [server for server in options.servers if any(server in of[cell] for cell in rungs)]
+    rows = [
+        (server, *(_rung(of[cell].get(server)) for cell in rungs), _held(of, rungs, server, 1e9),
+         _held(of, rungs, server, 20.0))
+        for server in servers
+    ]  # fmt: skip
+    found = ratios(of)
+    for peer in (server for server in servers if server != OURS):
+        # of a server that has collapsed the CPU per update says nothing any more
+        stands = [of[cell].get(peer, {}).get("delivered", 0.0) > 0.5 for cell in rungs]
+        values = [
+            found.get(cell, {}).get(peer, {}).get("cpu_us") if up else None
+            for cell, up in zip(rungs, stands, strict=True)
+        ]
+        rows.append((f"{peer} : {OURS}", *(f"{number(value)} x CPU" if value else "" for value in values), "", ""))
+    head = ("server", *(f"{number(float(cell.split('/')[2]))}/s" for cell in rungs), "held/s", "with p99 < 20 ms")
+    return Table(title, head, tuple(rows))
+
+
+def _held(of: Medians, rungs: Sequence[str], server: str, p99_ms: float) -> str:
+    """The most that was delivered by a rung that was held with a p99 below this one."""
+    shown = [of[cell].get(server, {}) for cell in rungs]
+    kept = [one["updates_s"] for one in shown if one.get("held", 0) >= 1 and one["p99_ms"] < p99_ms]
+    return number(max(kept, default=0.0))
+
+
+def _rung(figures: dict[str, float] | None) -> str:
+    if not figures:
+        return ""
+    delivered, cpu, p50, p99 = (figures[key] for key in ("delivered", "cpu_us", "p50_ms", "p99_ms"))
+    return f"{delivered:.0%} {number(cpu)} us {number(p50)}/{number(p99)} ms"

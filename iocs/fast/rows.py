@@ -55,7 +55,8 @@ def read_headers(data_type: int, requests: npt.NDArray[np.uint32]) -> npt.NDArra
 def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps]:
     """Seconds since 1990 and nanoseconds; what lies before 1990 or after 2126 becomes the nearest that fits."""
     seconds, nanoseconds = np.divmod(stamp_ns, _NS)
-    return np.clip(seconds - EPICS_EPOCH, 0, 0xFFFFFFFF), nanoseconds
+    seconds -= EPICS_EPOCH
+    return np.minimum(np.maximum(seconds, 0), 0xFFFFFFFF), nanoseconds  # np.clip takes half as long again
 
 
 class Readings:

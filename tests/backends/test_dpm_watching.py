@@ -410,13 +410,13 @@ def test_a_warning_keeps_its_value_and_an_error_status_of_a_scalar_takes_it_away
 def test_a_frame_in_single_bytes_and_many_frames_at_once_are_the_same(
     server: ScriptedServer, backend: DpmHttpBackend
 ) -> None:
-    server.answer = quiet
+    def drip(client: Client, ref: int, text: str) -> list[dpm.Reply]:  # by the server's thread: nothing comes between
+        for byte in client.connection.send(dpm.ScalarReply(ref, STAMP, 0, 0, 1.0)):
+            client.raw(bytes([byte]))
+        return [*quiet(client, ref, text), *(dpm.ScalarReply(ref, STAMP, 0, 0, float(n)) for n in range(2, 200))]
+
+    server.answer = drip
     stream = backend.watch(parse("M:OUTTMP@p,1000"))
-    server.wait_for(lambda: len(added(server)) == 1)
-    client = server.clients[0]
-    for byte in client.connection.send(dpm.ScalarReply(1, STAMP, 0, 0, 1.0)):
-        client.raw(bytes([byte]))
-    client.send(*[dpm.ScalarReply(1, STAMP, 0, 0, float(number)) for number in range(2, 200)])
     seen = Seen(stream)
     seen.until_count(199)
     assert [value for _, value, _ in seen.items] == [float(number) for number in range(1, 200)]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers, a C compiler.
+# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers, a C compiler,
+# the headers of Python.
 # Looks first; asks apt-get only for what is missing; where it may not, says what to install and exits 1.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -21,6 +22,7 @@ need krb5-admin-server kadmin.local
 need krb5-user kinit klist
 need libkrb5-dev krb5-config /usr/include/gssapi/gssapi.h
 need gcc gcc
+need python3-dev "$(python3 -c "import sysconfig; print(sysconfig.get_path('include'))")/Python.h"
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -114,6 +114,7 @@ class WriteOutcome:
     status: Status
     message: str = ""  # for people
     readback: float | None = None  # the last one that was seen, where it was confirmed
+    worker_died: bool = False  # it failed here, by an exception, and not at the backend
 
     @property
     def failed(self) -> bool:

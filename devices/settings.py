@@ -1,6 +1,7 @@
 """SettingsWorkers: a few workers per route that carry settings to the backend, and confirm them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from devices.confirm import near, verdict
 from devices.device import Device
@@ -79,7 +80,8 @@ class SettingsWorkers:
                 if pending.begin():
                     self._carry(pending, token)
             except BaseException as death:
-                self._finish(pending, _unknown(f"the settings worker failed ({type(death).__name__})"))
+                outcome = _unknown(f"the settings worker failed ({type(death).__name__})")
+                self._finish(pending, replace(outcome, worker_died=True))
                 raise
             finally:
                 self._queue.done(pending.device)

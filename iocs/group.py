@@ -29,6 +29,7 @@ from iocs.unfit import unfit
 
 WRITE_FAILED = Alarm(Severity.MAJOR, Stat.WRITE)
 
+WORKER_DIED = Alarm(Severity.INVALID, Stat.WRITE)  # an exception in the settings worker; it begins anew
 UNCONFIRMED = Alarm(Severity.MINOR, Stat.WRITE)
 _SETPOINT_ALARM = {  # after a write that the backend has answered
     WriteState.ACCEPTED: NO_ALARM,
@@ -79,7 +80,8 @@ class Ioc:
         if setting.request.property is Property.SETTING and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value
             stamp_ns = 0 if outcome.failed else self.clock.now_ns()
-            self.setpoints[device.name].show(moved, stamp_ns, _SETPOINT_ALARM[outcome.state])
+            alarm = WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]
+            self.setpoints[device.name].show(moved, stamp_ns, alarm)
         if outcome.state not in (WriteState.ACCEPTED, WriteState.VERIFIED):
             raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}")
 

@@ -153,6 +153,22 @@ def test_what_the_backend_failed_to_do_leaves_a_write_alarm_until_a_put_succeeds
         assert (56.0, 0, 0) == client.get_time(setpoint)[:3]
 
 
+def test_an_exception_in_a_settings_worker_turns_the_setpoint_invalid_until_a_put_succeeds() -> None:
+    def broken(setting: Setting) -> SettingResult:
+        raise RuntimeError(str(setting))
+
+    with connected(DEVICE) as (served, client):
+        served.bring((1, 10.0))
+        served.settle()
+        setpoint, accept = client.create("Z:ACLTST:SP"), served.backend.on_write
+        served.backend.on_write = broken
+        assert PUT_FAILED == client.put(setpoint, 55.0)
+        assert (10.0, Stat.WRITE, 3) == client.get_time(setpoint)[:3]
+        served.backend.on_write = accept
+        assert NORMAL == client.put(setpoint, 56.0)
+        assert (56.0, 0, 0) == client.get_time(setpoint)[:3]
+
+
 def test_a_failure_before_the_first_readback_keeps_its_alarm_when_it_comes() -> None:
     with connected(DEVICE) as (served, client):
         setpoint = client.create("Z:ACLTST:SP")

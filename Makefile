@@ -47,16 +47,16 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python $(PIP) --constraint constraints.txt --editable .
+	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[services]'
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run
+$(VENV)/.test: $(VENV)/.run tools/system-packages.sh
+	tools/system-packages.sh
 	$(BIN)/python $(PIP) --constraint constraints.txt --editable '.[test,check]'
 	@touch $@
 
 # pacsys is a foreign client with a licence and dependencies of its own, so it lives apart; gssapi is built here.
-$(PACSYS)/.made: tests/pacsys-constraints.txt tools/system-packages.sh | $(VENV)/bin/python
-	tools/system-packages.sh
+$(PACSYS)/.made: tests/pacsys-constraints.txt | $(VENV)/.test
 	$(PYTHON) -m venv $(PACSYS)
 	$(PACSYS)/bin/python $(PIP) --constraint tests/pacsys-constraints.txt pacsys gssapi
 	@touch $@

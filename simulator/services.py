@@ -1,20 +1,38 @@
 """The simulated central services: one facility behind every protocol that is served, started and ended together."""
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
 from simulator.control import ControlPort
 from simulator.dpm_list import SERVICE
-from simulator.dpm_server import NAME, DpmServer
+from simulator.dpm_server import DpmServer
 from simulator.facility import Facility
 from simulator.faults import Faults
 from simulator.sent_log import SentLog
 
+_WRITTEN = {"control": "http://{}:{}"}  # how an address stands in a ready file; the others are host:port
+
+
+class Server(Protocol):
+    """One service that listens."""
+
+    address: tuple[str, int]
+
+    def start(self) -> None:
+        """Listen and serve; BadInput, one sentence, when the port cannot be had."""
+        ...
+
+    def stop(self) -> bool:
+        """End within two seconds; False when a worker did not. Safe to call twice."""
+        ...
+
 
 class Services:
-    """What `acgate simulate` runs. Ports: 0 takes any free one; None serves no control port.
+    """What `acgate simulate` runs. `ports` says which services, by the keys of a ready file; 0 is any free port.
 
     `sent_log` names a CSV file that gets every value that is sent (see `SentLog`).
     """
@@ -23,25 +41,26 @@ class Services:
         self,
         facility: Facility,
         clock: Clock,
-        dpm_http_port: int = 6802,
+        ports: Mapping[str, int],
+        *,
         host: str = "127.0.0.1",
-        control_port: int | None = None,
         sent_log: Path | None = None,
         service: str = SERVICE,
     ) -> None:
         self.facility = facility
-        self.faults = Faults(NAME)
-        self._clock, self._host, self._service = clock, host, service
-        self._ports = (dpm_http_port, control_port)
-        self._log_path = sent_log
+        self._clock, self._host, self._service, self._log_path = clock, host, service, sent_log
+        self._makers: dict[str, Callable[[int, SentLog | None], Server]] = {
+            "dpm_http": self._dpm_http,
+            "control": self._control,
+        }
+        self._ports = {key: ports[key] for key in self._makers if key in ports}
+        self.faults = Faults(*(key for key in self._ports if key != "control"))
+        self.servers: dict[str, Server] = {}  # those that were started, by the key
         self._open = ExitStack()
         self._ended = True
-        self.dpm: DpmServer | None = None
-        self.control: ControlPort | None = None
 
     def start(self) -> None:
         """Listen on everything, or raise BadInput and leave nothing behind."""
-        dpm_port, control_port = self._ports
         with ExitStack() as opened:
             log = None
             if self._log_path is not None:
@@ -50,33 +69,36 @@ class Services:
                 except OSError as error:
                     raise BadInput(f"the sent log {self._log_path} cannot be written: {error.strerror}") from None
                 opened.callback(log.close)
-            self.dpm = DpmServer(
-                self.facility, self._clock, dpm_port, self._host,
-                faults=self.faults, sent_log=log, service=self._service,
-            )  # fmt: skip
-            self.dpm.start()
-            opened.callback(self._stop_dpm, self.dpm)
-            if control_port is not None:
-                self.control = ControlPort(self.facility, self.faults, control_port, self._host)
-                self.control.start()
-                opened.callback(self._stop_control, self.control)
+            for key, port in self._ports.items():
+                server = self._makers[key](port, log)
+                server.start()
+                opened.callback(self._stop, server)
+                self.servers[key] = server
             self._open = opened.pop_all()
 
-    def _stop_dpm(self, server: DpmServer) -> None:
+    def _stop(self, server: Server) -> None:
         self._ended = server.stop() and self._ended
 
-    def _stop_control(self, port: ControlPort) -> None:
-        self._ended = port.stop() and self._ended
+    def _dpm_http(self, port: int, log: SentLog | None) -> Server:
+        return DpmServer(
+            self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, service=self._service
+        )
+
+    def _control(self, port: int, log: SentLog | None) -> Server:
+        del log
+        return ControlPort(self.facility, self.faults, port, self._host)
+
+    @property
+    def dpm(self) -> DpmServer:
+        """The server of DPM/HTTP, which was started."""
+        server = self.servers["dpm_http"]
+        assert isinstance(server, DpmServer)
+        return server
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Where each service listens, `host:port` by the keys of a ready file."""
-        found = {}
-        if self.dpm is not None:
-            found["dpm_http"] = "{}:{}".format(*self.dpm.address)
-        if self.control is not None:
-            found["control"] = "http://{}:{}".format(*self.control.address)
-        return found
+        """Where each service listens, as a ready file has it."""
+        return {key: _WRITTEN.get(key, "{}:{}").format(*server.address) for key, server in self.servers.items()}
 
     def stop(self) -> bool:
         """End everything within two seconds; False when a worker did not end. Safe to call twice."""

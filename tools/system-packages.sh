@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers, a C compiler,
-# the headers of Python.
+# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers,
+# RabbitMQ, sshd, a C compiler, the headers of Python.
 # Looks first; asks apt-get only for what is missing; where it may not, says what to install and exits 1.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -21,6 +21,8 @@ need krb5-kdc krb5kdc kdb5_util
 need krb5-admin-server kadmin.local
 need krb5-user kinit klist
 need libkrb5-dev krb5-config /usr/include/gssapi/gssapi.h
+need rabbitmq-server rabbitmq-server
+need openssh-server sshd
 need gcc gcc
 need python3-dev "$(python3 -c "import sysconfig; print(sysconfig.get_path('include'))")/Python.h"
 

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from gateway.backends.open import open_backend
+from gateway.backends.open import ANONYMOUS, open_backend
 from gateway.config.backend_url import BackendUrl
+from gateway.config.models import Auth
 from gateway.core.ports import Backend, Clock
 from simulator.facility import load_facility, shipped_facility
 from simulator.in_process import InProcessBackend
@@ -12,12 +13,13 @@ from simulator.in_process import InProcessBackend
 ReadText = Callable[[str], str]
 
 
-def simulated(name: str, url: BackendUrl, clock: Clock, read_text: ReadText) -> InProcessBackend:
+def simulated(name: str, url: BackendUrl, auth: Auth, clock: Clock, read_text: ReadText) -> InProcessBackend:
     """The backend `sim:`; its path is a facility file, empty for the one that is shipped."""
+    del auth
     facility = load_facility(read_text(url.path), url.path) if url.path else shipped_facility()
     return InProcessBackend(name, facility, clock)
 
 
-def open_any(name: str, url: BackendUrl, clock: Clock, read_text: ReadText) -> Backend:
+def open_any(name: str, url: BackendUrl, clock: Clock, read_text: ReadText, auth: Auth = ANONYMOUS) -> Backend:
     """The backend of a URL; BadUrl for schemes that this version has not."""
-    return open_backend(name, url, clock, {"sim": partial(simulated, read_text=read_text)})
+    return open_backend(name, url, clock, auth, {"sim": partial(simulated, read_text=read_text)})

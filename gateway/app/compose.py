@@ -46,7 +46,7 @@ def open_backends(config: Config, clock: Clock) -> dict[str, Backend]:
     opened: dict[str, Backend] = {}
     try:
         for name in sorted(used):
-            opened[name] = open_any(name, config.backends[name].url, clock, read_text)
+            opened[name] = open_any(name, config.backends[name].url, clock, read_text, config.backends[name].auth)
     except BaseException:
         for backend in opened.values():
             backend.close()

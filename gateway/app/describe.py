@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from gateway.app.adapters import open_any, simulated
 from gateway.app.config_file import read_text
+from gateway.backends.open import ANONYMOUS
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import Property
@@ -20,7 +21,7 @@ def describe(config: Config, backends: Mapping[str, Backend], clock: Clock) -> d
     only = properties_of(config)
     patience = PATIENCE + PATIENCE_EACH * len(config.devices)
     if config.metadata is not None:
-        with contextlib.closing(simulated("metadata", config.metadata, clock, read_text)) as source:
+        with contextlib.closing(simulated("metadata", config.metadata, ANONYMOUS, clock, read_text)) as source:
             return source.describe([device.request.device for device in config.devices], patience, only)
     infos: dict[str, DeviceInfo] = {}
     for name, backend in backends.items():

@@ -1,8 +1,9 @@
 import pytest
 
 from gateway.backends.dpm_http import DpmHttpBackend
-from gateway.backends.open import open_backend
+from gateway.backends.open import ANONYMOUS, open_backend
 from gateway.config.backend_url import BackendUrl
+from gateway.config.models import Auth
 from gateway.core.errors import BadUrl
 from gateway.core.ports import Backend, Clock, LinkState
 from gateway.runtime.clock import SystemClock
@@ -35,17 +36,17 @@ def test_an_unknown_scheme_names_the_nearest() -> None:
 
 
 def test_a_scheme_of_another_room_comes_with_its_factory() -> None:
-    asked: list[tuple[str, BackendUrl]] = []
+    asked: list[tuple[str, BackendUrl, Auth]] = []
 
-    def factory(name: str, wanted: BackendUrl, clock: Clock) -> Backend:
-        asked.append((name, wanted))
+    def factory(name: str, wanted: BackendUrl, auth: Auth, clock: Clock) -> Backend:
+        asked.append((name, wanted, auth))
         return DpmHttpBackend(name, "127.0.0.1", 1, clock=clock)
 
-    backend = open_backend("play", url("sim"), CLOCK, {"sim": factory})
-    assert (backend.name, asked) == ("play", [("play", url("sim"))])
+    backend = open_backend("play", url("sim"), CLOCK, ANONYMOUS, {"sim": factory})
+    assert (backend.name, asked) == ("play", [("play", url("sim"), ANONYMOUS)])
     backend.close()
     with pytest.raises(BadUrl, match=r"use dpm\+http or sim"):
-        open_backend("x", url("dmq"), CLOCK, {"sim": factory})
+        open_backend("x", url("dmq"), CLOCK, ANONYMOUS, {"sim": factory})
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,8 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
             yield Side(in_process, in_process, facility)
             in_process.close()
             return
-        services = Services(facility, clock, dpm_http_port=0)
+        services = Services(facility, clock, {"dpm_http": 0})
         services.start()
-        assert services.dpm is not None
         backend = open_backend("under-test", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
         assert hasattr(backend, "describe")
         yield Side(backend, backend, facility)

@@ -32,9 +32,8 @@ def until(stream: Subscription, good: bool) -> float:
 def test_a_fault_is_seen_and_healed_in_time_without_watching_again(fault: str) -> None:
     clock = SystemClock()
     with check_leaks():
-        services = Services(shipped_facility(), clock, dpm_http_port=0)
+        services = Services(shipped_facility(), clock, {"dpm_http": 0})
         services.start()
-        assert services.dpm is not None
         backend = open_backend("dpm", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
         stream = backend.watch([DataRequest.parse("M:OUTTMP@p,100"), DataRequest.parse("G:AMANDA@p,1000")])
         assert until(stream, good=True) < LIMIT

@@ -14,7 +14,7 @@ def services(tmp_path) -> Iterator[Services]:
     with check_leaks():
         facility = shipped_facility()
         facility.synthetic(2000, rate_hz=10)
-        running = Services(facility, SystemClock(), 0, control_port=0, sent_log=tmp_path / "sent.csv")
+        running = Services(facility, SystemClock(), {"dpm_http": 0, "control": 0}, sent_log=tmp_path / "sent.csv")
         running.start()
         yield running
         assert running.stop()

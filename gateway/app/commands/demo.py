@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     ca_port = _ca_port(environment)
     environment["EPICS_CAS_SERVER_PORT"] = str(ca_port)
-    services = Services(facility, clock, dpm_http_port=_free(DPM_PORT, "the simulated DPM"))
+    services = Services(facility, clock, {"dpm_http": _free(DPM_PORT, "the simulated DPM")})
     services.start()
     try:
         with StopSignal() as stop, suppress(Stopped):

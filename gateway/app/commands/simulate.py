@@ -79,12 +79,12 @@ def run(args: argparse.Namespace) -> int:
     for option, (_, service) in _UNBUILT.items():
         if given[option.removeprefix("--").replace("-", "_")] is not None:
             raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
+    ports = {"dpm_http": args.dpm_http_port, "control": args.control_port}
     services = Services(
         _facility(args),
         SystemClock(),
-        dpm_http_port=args.dpm_http_port,
+        {key: port for key, port in ports.items() if port is not None},
         host=args.host,
-        control_port=args.control_port,
         sent_log=args.sent_log,
     )
     with StopSignal() as stop:

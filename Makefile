@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check venv format schema clean
+.PHONY: demo test check venv format schema protobuf clean
 
 demo: $(VENV)/.run
 	@exec $(BIN)/acgate demo
@@ -36,6 +36,10 @@ format: $(VENV)/.test
 schema: $(VENV)/.run
 	$(BIN)/acgate check --schema > docs/reference/config-schema.json.new
 	mv docs/reference/config-schema.json.new docs/reference/config-schema.json
+
+# the messages of the gRPC services, which tests/wire compares with the .proto files
+protobuf: $(VENV)/.test
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. gateway/wire/protobuf/*.proto
 
 clean:
 	rm -rf $(VENV) $(PACSYS) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -28,6 +28,7 @@ _KRB5_CONF = """\
     dns_canonicalize_hostname = false
     rdns = false
     ticket_lifetime = 1h
+    kdc_timesync = 0
 [realms]
     {realm} = {{
         kdc = 127.0.0.1:{port}
@@ -66,7 +67,7 @@ class Kdc:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
         self.keytab = folder / "service.keytab"
-        self._user_keytab = folder / "user.keytab"
+        self.user_keytab = folder / "user.keytab"
         self._process: subprocess.Popen[bytes] | None = None
         places = {"folder": folder, "port": port, "realm": REALM}
         (folder / "krb5.conf").write_text(_KRB5_CONF.format(**places), "utf-8")
@@ -87,9 +88,18 @@ class Kdc:
     def create(self) -> None:
         """Make the database, the principals and the keytabs."""
         self._call("kdb5_util", "create", "-s", "-r", REALM, "-P", _PASSWORD)
-        for principal, keytab in ((USER, self._user_keytab), (SERVICE, self.keytab)):
-            self._call("kadmin.local", "-r", REALM, "-q", f"addprinc -randkey {principal}")
-            self._call("kadmin.local", "-r", REALM, "-q", f"ktadd -k {keytab} {principal}")
+        for principal, keytab in ((USER, self.user_keytab), (SERVICE, self.keytab)):
+            self.add(principal, keytab)
+
+    def add(self, principal: str, keytab: Path, life: str = "1h") -> Path:
+        """Make a principal whose tickets live that long at most; its key goes into the keytab, beside others."""
+        self.administer(f"addprinc -randkey -maxlife {life} {principal}")
+        self.administer(f"ktadd -k {keytab} {principal}")
+        return keytab
+
+    def administer(self, command: str) -> str:
+        """What kadmin.local is told, and what it says."""
+        return self._call("kadmin.local", "-r", REALM, "-q", command)
 
     def start(self) -> bool:
         """Serve; False when the port was taken meanwhile."""
@@ -114,9 +124,10 @@ class Kdc:
         self.stop()
         return False
 
-    def login(self) -> None:
-        """Get a fresh ticket for `USER`, which children with `environment` then have."""
-        self._call("kinit", "-k", "-t", str(self._user_keytab), USER)
+    def login(self, principal: str = USER, keytab: Path | None = None, cache: Path | None = None) -> None:
+        """Get a fresh ticket; without further words for `USER`, and children with `environment` then have it."""
+        place = ("-c", f"FILE:{cache}") if cache else ()
+        self._call("kinit", *place, "-k", "-t", str(keytab or self.user_keytab), principal)
 
     def tickets(self) -> str:
         """What klist says: the tickets that were got so far."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kdc import Kdc, running_kdc
+from tests.support.kdc import Kdc
 from tests.system.witness.simulated import Simulated, simulated
 from tests.system.witness.witness import Witness
 
@@ -22,13 +22,6 @@ def witness(simulator: Simulated) -> Iterator[Witness]:
     """A client that reads, its own process for each test."""
     with Witness(simulator.port) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    """A KDC and a ticket of the user."""
-    with running_kdc(tmp_path_factory.mktemp("kdc")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

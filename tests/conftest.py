@@ -1,0 +1,21 @@
+"""What several rooms need and is dear: one Kerberos server for the whole suite."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.kdc import Kdc, running_kdc
+
+
+@pytest.fixture(scope="session")
+def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
+    """A KDC and a ticket of the user. Who stops it, or changes its principals, takes one of its own."""
+    with running_kdc(tmp_path_factory.mktemp("kdc")) as started:
+        yield started
+
+
+@pytest.fixture
+def kerberos_environment(kdc: Kdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process finds the KDC, and the user's ticket, as its children do."""
+    for name, value in kdc.environment.items():
+        monkeypatch.setenv(name, value)

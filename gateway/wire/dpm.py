@@ -1,9 +1,7 @@
 """The messages of DPM over TCP: bytes <-> message (dpm-http.md sections 4.1 and 5). All message names are here."""
 
-from collections.abc import Mapping
-from typing import TypeVar, get_args
+from typing import get_args
 
-from gateway.core.errors import ProtocolError
 from gateway.wire.dpm_fields import (
     KEYS,
     RawSetting,
@@ -47,10 +45,7 @@ from gateway.wire.dpm_requests import (
     StartList,
     StopList,
 )
-from gateway.wire.pc import ARRAY, INTEGER, pack_number, unpack_number
-
-T = TypeVar("T")
-
+from gateway.wire.sdd import Vocabulary
 
 Message = Request | Reply
 
@@ -97,15 +92,12 @@ __all__ = [
     "frame",
 ]
 
-_MAGIC = b"SDD\x02"
-_PROTOCOL = -1321570246
-_HEADER = _MAGIC + pack_number(ARRAY, 3) + pack_number(INTEGER, _PROTOCOL)
-
 _REQUESTS: dict[int, Layout[Request]] = {kind.ID: layout_of(kind, KEYS) for kind in get_args(Request)}
 _REPLIES: dict[int, Layout[Reply]] = {kind.ID: layout_of(kind, KEYS) for kind in get_args(Reply)}
+_DPM = Vocabulary.of(-1321570246, _REQUESTS, _REPLIES)
 _WRITTEN: dict[object, tuple[bytes, Layout[Request] | Layout[Reply]]] = {
-    **{layout.make: (_HEADER + pack_number(INTEGER, number), layout) for number, layout in _REQUESTS.items()},
-    **{layout.make: (_HEADER + pack_number(INTEGER, number), layout) for number, layout in _REPLIES.items()},
+    **{layout.make: (_DPM.start(number), layout) for number, layout in _REQUESTS.items()},
+    **{layout.make: (_DPM.start(number), layout) for number, layout in _REPLIES.items()},
 }
 
 
@@ -122,33 +114,9 @@ def frame(body: bytes) -> bytes:
 
 def decode_request(body: bytes) -> Request:
     """The request in one message body; bytes behind it are ignored. Raises ProtocolError only."""
-    return _decode(_REQUESTS, body)
+    return _DPM.decode_request(body)
 
 
 def decode_reply(body: bytes) -> Reply:
     """The reply in one message body; bytes behind it are ignored. Raises ProtocolError only."""
-    return _decode(_REPLIES, body)
-
-
-def _decode(layouts: Mapping[int, Layout[T]], body: bytes) -> T:
-    at = len(_HEADER)
-    if not body.startswith(_HEADER):
-        at = _read_header(body)
-    number, at = unpack_number(INTEGER, body, at)
-    layout = layouts.get(number)
-    if layout is None:
-        raise ProtocolError(f"unknown message id {number}")
-    return layout.unpack(body, at)[0]
-
-
-def _read_header(body: bytes) -> int:
-    """The place behind a header that is not written in the usual, minimal way."""
-    if not body.startswith(_MAGIC):
-        raise ProtocolError(f"no SDD message of version 2: it begins with {body[:4].hex(' ')!r}")
-    elements, at = unpack_number(ARRAY, body, len(_MAGIC))
-    if elements != 3:
-        raise ProtocolError(f"a message has 3 elements, this one {elements}")
-    protocol, at = unpack_number(INTEGER, body, at)
-    if protocol != _PROTOCOL:
-        raise ProtocolError(f"unknown protocol {protocol}")
-    return at
+    return _DPM.decode_reply(body)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("gateway", "devices", "iocs", "simulator")
-GROUND = ("core", "wire", "config", "plan")  # rooms of gateway
+GROUND = ("core", "wire", "config", "access", "plan")  # rooms of gateway
 GENERATED = "gateway/wire/protobuf/"
 
 

@@ -1,0 +1,1 @@
+"""Who may do what: access security files and the judgement of puts. Pure."""

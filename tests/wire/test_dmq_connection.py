@@ -1,4 +1,3 @@
-import itertools
 from typing import Any
 
 import pytest
@@ -10,23 +9,17 @@ from gateway.core.status import OK, RETRY, Status
 from gateway.wire import dmq
 from gateway.wire.dmq import ErrorSample, Sample, SampleKind
 from gateway.wire.dmq_connection import (
-    INVALID_REQUEST,
-    PENDING,
-    TABLE,
     Answer,
     ClientJob,
     Event,
-    Kind,
     Pending,
     Refusal,
     ServerJob,
-    State,
-    Timers,
-    What,
     error_envelope,
     status_of,
 )
 from gateway.wire.dmq_envelope import Envelope
+from gateway.wire.dmq_states import INVALID_REQUEST, PENDING, Kind, State, Timers
 from tests.wire.dmq_vectors import section
 
 RESOLUTION = section("resolution")
@@ -74,21 +67,6 @@ def test_a_delivery_means_what_the_vector_says(vector: dict[str, Any]) -> None:
     entry, sample = answer(event)
     assert entry == vector["init"][vector["index"]]
     assert (status_of(sample) if isinstance(sample, ErrorSample) else OK) == wanted
-
-
-@pytest.mark.parametrize(("kind", "state", "what"), list(itertools.product(Kind, State, What)))
-def test_what_the_table_has_not_is_not_sent_and_means_nothing(kind: Kind, state: State, what: What) -> None:
-    sender, receiver = ClientJob(kind, ENTRIES, 0.0), ClientJob(kind, ENTRIES, 0.0)
-    sender.state = receiver.state = state
-    if (following := TABLE[kind].get((state, what))) is None:
-        with pytest.raises(ProtocolError, match=state.value):
-            sender.sends(what)
-        assert not receiver.takes(what)
-        assert sender.state is receiver.state is state
-    else:
-        sender.sends(what)
-        assert receiver.takes(what)
-        assert sender.state is receiver.state is following
 
 
 def test_a_read_is_answered_with_the_strings_of_the_init() -> None:

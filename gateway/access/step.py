@@ -22,6 +22,9 @@ class StepLimit:
         return math.isfinite(self.step) or math.isfinite(self.slew)
 
 
+NO_LIMIT = StepLimit()
+
+
 def too_far(limit: StepLimit, wished: Numbers, confirmed: Numbers | None, elapsed: float, units: str = "") -> str:
     """Why the value is too far away, or an empty text.
 

@@ -95,6 +95,7 @@ class Channel:
         self._sinks: dict[Listener, None] = {}
         self._sampled: Any = None  # the value of a getter that the subscribers were told last
         self._encoded: dict[tuple[int, int, bool], tuple[int, bytes]] = {}
+        self._judge: Callable[[Any], Alarm] = lambda _: NO_ALARM  # of a value that a getter brought
         options["max_subscription_backlog"] = 1  # or else caproto warns of large arrays
         super().__init__(**options)
         self._describe(spec)
@@ -112,6 +113,11 @@ class Channel:
                     self._data[f"{side}_{kind}_limit"] = math.nan
         if "precision" in self._data:
             self._data["precision"] = spec.precision
+
+    def judge_low(self, low: float, lolo: float, judge: Callable[[Any], Alarm]) -> None:
+        """Have alarm limits below, and the alarm that `judge` finds in what the getter brings."""
+        self._data["lower_warning_limit"], self._data["lower_alarm_limit"] = low, lolo
+        self._judge = judge
 
     # -- news ---------------------------------------------------------------------------------------------------
 
@@ -193,7 +199,7 @@ class Channel:
             if value is not None:
                 self._data["value"] = self.fit(value)
                 self._data["timestamp"] = epics_stamp(self._now())
-                self._set_alarm(NO_ALARM)
+                self._set_alarm(self._judge(value))
                 self._encoded.clear()
 
     @property
@@ -208,10 +214,12 @@ class Channel:
         """
         if self.pvspec.get is None:
             return
+        before = self.alarm_now
         self.refresh()
         if not np.array_equal(self._sampled, self._data["value"]):
-            self._sampled = self._data["value"]
-            self.show(self._sampled, 0, self.alarm_now)
+            self._sampled, alarm = self._data["value"], self.alarm_now
+            self._set_alarm(before)  # so that `show` sees whether it changed
+            self.show(self._sampled, 0, alarm)
 
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type; one encoding serves all who ask for the same."""

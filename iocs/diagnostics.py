@@ -1,16 +1,19 @@
 """Who serves a device and how well (`:GW:*`), what became of its last write (`:WR:*`), and the gateway itself."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from caproto.server import PVGroup, pvproperty
 
-from gateway.core.severity import NO_ALARM
+from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.plan.model import PvSpec, PvType, Role
 from iocs.channel import CHANNELS, Channel, empty_value
 from iocs.group import DeviceGroup
 
+GETTING_LOW = Alarm(Severity.MINOR, Stat.LOW)
+TOO_LOW = Alarm(Severity.MAJOR, Stat.LOLO)
 NEVER = -1.0  # age of a reading that never came
 
 
@@ -93,6 +96,23 @@ class WriteGroup(DeviceGroup):
 Figure = Callable[[], float | int | str]
 
 
+@dataclass(frozen=True, slots=True)
+class Countdown:
+    """A figure that is better large: MINOR below `low`, MAJOR below `lolo`."""
+
+    ask: Callable[[], float]
+    low: float
+    lolo: float
+
+    def __call__(self) -> float:
+        """Its value now."""
+        return self.ask()
+
+    def alarm(self, value: float) -> Alarm:
+        """What a value means."""
+        return TOO_LOW if value < self.lolo else GETTING_LOW if value < self.low else NO_ALARM
+
+
 class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
     """The gateway's own PVs, each a figure that is asked for when somebody reads it."""
 
@@ -111,7 +131,9 @@ class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
                 cls_kwargs={"spec": spec, "now": self.now},
             )  # fmt: skip
             channel = pvspec.create(self)
-            channel.show(figure(), self.now(), NO_ALARM)
+            if isinstance(figure, Countdown):
+                channel.judge_low(figure.low, figure.lolo, figure.alarm)
+            channel.refresh()
             self.pvdb[name] = channel
 
 

@@ -1,6 +1,6 @@
 """The gateway's own PVs: what each figure is, asked for when somebody reads it."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import gateway
@@ -8,14 +8,16 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
-from gateway.core.ports import Backend, Clock
+from gateway.core.ports import Backend, Clock, Expiring
 from gateway.plan.model import Plan
+from iocs.diagnostics import Countdown, Figure
 from iocs.fast.server import CaServer
 from iocs.publisher import Publisher
 from iocs.store import Store
 
-Figure = Callable[[], float | int | str]
 WRAP = 0x7FFFFFFF  # counters are LONG and start anew
+EXPIRES_SOON = 1200.0  # s; a ticket that is renewed as it should be is never that near its end
+EXPIRES_NOW = 300.0  # s; Kerberos lets clocks differ by so much
 
 
 class Served(Protocol):
@@ -72,10 +74,20 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
 
 
 def _backend(backend: Backend) -> dict[str, Figure]:
-    return {
+    found: dict[str, Figure] = {
         "STATE": lambda: backend.health().state.name,
         "CONNS": lambda: backend.health().connections,
         "REQS": lambda: backend.health().requests,
         "RECONNECTS": lambda: backend.health().reconnects,
         "ERR": lambda: backend.health().last_error,
     }
+    if isinstance(backend, Expiring):
+        for kind in backend.expires_in():
+            left = partial(_left, backend, kind)
+            found[f"{kind}:EXPIRES_IN"] = Countdown(left, EXPIRES_SOON, EXPIRES_NOW)
+    return found
+
+
+def _left(backend: Expiring, kind: str) -> float:
+    """Seconds that a ticket or token is still good."""
+    return backend.expires_in().get(kind, 0.0)

@@ -12,6 +12,7 @@ from gateway.backends.dpm_read import Reader
 from gateway.backends.dpm_watch_list import WatchList
 from gateway.backends.dpm_watching import Watching
 from gateway.backends.dpm_write import Writer
+from gateway.backends.kerberos_port import Credentials
 from gateway.backends.wake import Wake
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import DataRequest, Property
@@ -26,7 +27,8 @@ class DpmHttpBackend:
     """One DPM server. Reads need no credentials; writes are refused by a server that wants them (17/-17).
 
     `describe` asks DPM itself: it knows which properties exist, units and descriptions, but neither lengths,
-    limits nor the masks of status bits. `role` is the list property of settings (dpm-http.md 12).
+    limits nor the masks of status bits. `role` is the list property of settings (dpm-http.md 12); with
+    `credentials`, which it closes at its end, each link for settings logs in before the first one (11).
     """
 
     capabilities = Capabilities(read=True, write=True, watch=True)
@@ -39,6 +41,7 @@ class DpmHttpBackend:
         *,
         clock: Clock,
         role: str | None = None,
+        credentials: Credentials | None = None,
         budget: Budget | None = None,
         timeouts: Timeouts | None = None,
         chance: Callable[[], float] = random.random,
@@ -53,7 +56,10 @@ class DpmHttpBackend:
         self._readers = LinkPool(f"{name}-read", budget.readers, self._one_shot_link, clock, connect)
         self._writers = LinkPool(f"{name}-write", budget.writers, self._one_shot_link, clock, connect)
         self._reader = Reader(self._readers, clock)
-        self._writer = Writer(self._writers, clock, role)
+        self._credentials = credentials
+        if credentials is not None:
+            credentials.start()
+        self._writer = Writer(self._writers, clock, role, credentials)
         self._watching = Watching(
             lambda number: WatchList(f"{name}-{number}", self._link, clock, self._timeouts, chance),
             budget.connections,
@@ -102,12 +108,18 @@ class DpmHttpBackend:
             max(self._watching.last_error, self._reader.last_error, self._writer.last_error)[1],
         )
 
+    def expires_in(self) -> Mapping[str, float]:
+        """Seconds that its ticket is good; see the port `Expiring`."""
+        return {} if self._credentials is None else {"TICKET": self._credentials.expires_in()}
+
     def close(self) -> None:
         """Free every waiter, end every thread, within two seconds. Safe to call twice."""
         if self._closed:
             return
         self._closed = True
         self._closing.set()
+        if self._credentials is not None:
+            self._credentials.close()
         self._watching.close(_CLOSING)
         for pool in (self._readers, self._writers):
             pool.close(_CLOSING)

@@ -64,6 +64,7 @@ class DpmLink:
         self._failure: LinkLost | None = None
         self._last_ref = 0
         self.list_id = 0
+        self.user = ""  # as whom the server knows it (section 11)
 
     def next_ref(self) -> int:
         """A reference that this link has not used before (section 13)."""

@@ -114,7 +114,7 @@ def _wanted(span: DrfRange | None, raw: bool) -> int | None:
     return 1 if span is None else span.elements()
 
 
-def apply_settings(list_id: int, settings: Mapping[int, Setting]) -> ApplySettings:
+def apply_settings(list_id: int, settings: Mapping[int, Setting], user: str = "") -> ApplySettings:
     """The one message that applies settings, by reference: bytes are raw, numbers scaled, texts are texts."""
     raw, scaled, text = [], [], []
     for ref, setting in settings.items():
@@ -127,4 +127,4 @@ def apply_settings(list_id: int, settings: Mapping[int, Setting]) -> ApplySettin
                 text.append(TextSetting(ref, several))
             case number:
                 scaled.append(ScaledSetting(ref, np.atleast_1d(np.asarray(number, np.float64))))
-    return ApplySettings("", list_id, tuple(raw) or None, tuple(scaled) or None, tuple(text) or None)
+    return ApplySettings(user, list_id, tuple(raw) or None, tuple(scaled) or None, tuple(text) or None)

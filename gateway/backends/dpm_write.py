@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from gateway.backends.dpm_exchange import Exchange
 from gateway.backends.dpm_link import LinkLost
 from gateway.backends.dpm_lists import apply_settings, refusal, rounds
+from gateway.backends.dpm_login import NotLoggedIn, log_in
 from gateway.backends.dpm_pool import LinkPool
+from gateway.backends.kerberos_port import Credentials
 from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
-from gateway.core.status import BAD_REQUEST, DISCONNECTED, OK, REQTMO, Status
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, OK, PRIV, REQTMO, Status
 from gateway.core.values import Outcome, Setting, SettingResult
 
 _NOTHING_SENT = "nothing was sent"
@@ -28,8 +30,10 @@ def _unknown(settings: Mapping[int, Setting], status: Status, message: str) -> R
 class Writer:
     """Writes the items of one call, in as many rounds as their order demands."""
 
-    def __init__(self, pool: LinkPool, clock: Clock, role: str | None) -> None:
-        self._pool, self._clock, self._role = pool, clock, role
+    def __init__(
+        self, pool: LinkPool, clock: Clock, role: str | None = None, credentials: Credentials | None = None
+    ) -> None:
+        self._pool, self._clock, self._role, self._credentials = pool, clock, role, credentials
         self.last_error = (0.0, "")  # when, on the monotonic clock, and what
 
     def write(self, settings: Sequence[Setting], timeout: float) -> list[SettingResult]:
@@ -56,6 +60,8 @@ class Writer:
             exchange = Exchange(link, self._clock)
             results, usable = None, False
             try:
+                if self._credentials is not None and not link.user:
+                    log_in(link, self._credentials, self._clock, deadline)
                 results = self._prepare(exchange, settings, deadline)
                 left = {place: one for place, one in settings.items() if place not in results}
                 if left:
@@ -67,11 +73,13 @@ class Writer:
                 return results
             except LinkLost as error:
                 reason = self._note(error)
+            except NotLoggedIn as error:
+                return _refused(settings, PRIV, f"{self._note(error)}; {_NOTHING_SENT}")
             finally:
                 self._pool.settle(link, usable and exchange.finish(deadline))
         return _refused(settings, DISCONNECTED, f"{reason}, {_NOTHING_SENT}")
 
-    def _note(self, error: LinkLost) -> str:
+    def _note(self, error: LinkLost | NotLoggedIn) -> str:
         self.last_error = (self._clock.monotonic(), str(error))
         return str(error)
 
@@ -101,8 +109,9 @@ class Writer:
         """Send ApplySettings once, for settings by reference, and wait for what became of them."""
         all_of_them = dict(settings.values())
         try:
-            message = apply_settings(exchange.link.list_id, {ref: one for ref, (_, one) in settings.items()})
-            exchange.link.send((message,), deadline)
+            link, by_ref = exchange.link, {ref: one for ref, (_, one) in settings.items()}
+            message = apply_settings(link.list_id, by_ref, link.user)
+            link.send((message,), deadline)
             in_time = exchange.collect(lambda: exchange.applied is not None, deadline)
         except ProtocolError as error:
             return _refused(all_of_them, BAD_REQUEST, f"{error}, {_NOTHING_SENT}")
@@ -119,5 +128,14 @@ class Writer:
                 results |= _unknown({place: setting}, REQTMO, f"the answer leaves it out, {_UNKNOWN}")
             else:
                 outcome = Outcome.REFUSED if found.failed else Outcome.ACCEPTED
-                results[place] = SettingResult(setting, found, outcome)
+                results[place] = SettingResult(setting, found, outcome, self._why(found, link.user))
         return results
+
+    def _why(self, status: Status, user: str) -> str:
+        """What a lack of permission means, and what to do; nothing for other statuses (section 12)."""
+        if status != PRIV:
+            return ""
+        if not user:
+            return "the server does not allow it without a user; give the backend credentials (auth.kerberos)"
+        role = f"with the role {self._role}" if self._role else "without a role; name one in the URL (role=...)"
+        return f"the server does not allow it to {user} {role}"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import gssapi
 
-from gateway.backends.kerberos_errors import KerberosError, said_plainly
+from gateway.backends.kerberos_errors import said_plainly
+from gateway.backends.kerberos_port import KerberosError
 from gateway.config.models import Kerberos
 from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from gssapi.raw.misc import GSSError
 
-from gateway.core.errors import AcgateError
+from gateway.backends.kerberos_port import KerberosError, TicketExpired
 
 _MODULUS = 1 << 32  # minor codes are unsigned in GSS-API, signed in Kerberos' own tables
 _FIRST = -1765328384  # of the table krb5 (krb5.h)
@@ -51,14 +51,6 @@ _SENTENCES = {
 _TABLE = {(_FIRST + number) % _MODULUS: sentence for number, sentence in _SENTENCES.items()} | {
     _OTHER_PRINCIPAL: "the Kerberos ticket in {where} is not of {who}; see auth.kerberos.principal, or use kinit"
 }
-
-
-class KerberosError(AcgateError):
-    """Kerberos does not give what is needed; the text is one sentence that says why and what to do."""
-
-
-class TicketExpired(KerberosError):
-    """The ticket was good once."""
 
 
 @contextmanager

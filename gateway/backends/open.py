@@ -6,11 +6,12 @@ from dataclasses import replace
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.dpm_lists import Budget
 from gateway.backends.dpm_orders import Timeouts
+from gateway.backends.kerberos_port import kerberos_credentials
 from gateway.backends.url_options import check_keys, number_of
 from gateway.config.backend_url import BackendUrl
 from gateway.config.models import Auth
 from gateway.config.problems import suggestion
-from gateway.core.errors import BadUrl
+from gateway.core.errors import BadInput, BadUrl
 from gateway.core.ports import Backend, Clock
 
 Factory = Callable[[str, BackendUrl, Auth, Clock], Backend]  # of the name in the configuration, its URL ...
@@ -22,8 +23,9 @@ _PLANNED = ("dpm+grpc", "dmq", "acl+https", "acl+http", "acl+ssh", "devdb+grpc")
 def open_backend(
     name: str, url: BackendUrl, clock: Clock, auth: Auth = ANONYMOUS, further: Mapping[str, Factory] | None = None
 ) -> Backend:
-    """The adapter for a URL. Contacts nobody; BadUrl names the scheme, key or value that cannot be used.
+    """The adapter for a URL. BadUrl names the scheme, key or value that cannot be used.
 
+    It contacts no service; a ticket of Kerberos, where one is configured, is obtained in the background.
     `further` has factories by scheme for adapters that this room cannot know, such as `sim`.
     """
     factories = {"dpm+http": _dpm_http, **(further or {})}
@@ -37,7 +39,8 @@ def open_backend(
 
 
 def _dpm_http(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
-    del auth
+    if auth.jwt is not None:
+        raise BadInput(f"backend {name}: auth.jwt is nothing that dpm+http takes; write auth: {{kerberos: {{}}}}")
     check_keys(url, "role", "connections", "silence", "timeout", "backoff_cap")
     role = url.query.get("role")
     if role is not None and not (role.isascii() and role.isprintable() and ":" not in role and role):
@@ -52,4 +55,7 @@ def _dpm_http(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
         backoff_cap=number_of(url, "backoff_cap", plain.backoff_cap, 0.01, 3600),
     )
     budget = replace(Budget(), connections=int(connections))
-    return DpmHttpBackend(name, url.host, url.port, clock=clock, role=role, budget=budget, timeouts=timeouts)
+    credentials = kerberos_credentials(auth.kerberos, clock, name) if auth.kerberos is not None else None
+    return DpmHttpBackend(
+        name, url.host, url.port, clock=clock, role=role, credentials=credentials, budget=budget, timeouts=timeouts
+    )  # fmt: skip

@@ -127,6 +127,15 @@ class DeviceInfoSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Expiring(Protocol):
+    """A backend that has credentials which end."""
+
+    def expires_in(self) -> Mapping[str, float]:
+        """How many seconds each is still good, by what it is (`TICKET`, `TOKEN`); 0 when it is not. Never waits."""
+        ...
+
+
 class ReadingSink(Protocol):
     """Takes what was acquired: the push queue, history. Slots are rows of the device table."""
 

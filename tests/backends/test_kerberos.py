@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.backends.kerberos import KerberosCredentials
-from gateway.backends.kerberos_errors import KerberosError
+from gateway.backends.kerberos_port import KerberosError
 from gateway.config.models import Kerberos
 from gateway.runtime.clock import SystemClock
 from tests.support.kdc import REALM, SERVICE, USER, Kdc

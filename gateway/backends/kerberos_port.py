@@ -1,0 +1,69 @@
+"""What adapters know of Kerberos; it can be imported without the extra `kerberos`."""
+
+from typing import Protocol
+
+from gateway.config.models import Kerberos
+from gateway.core.errors import AcgateError, BadInput
+from gateway.core.ports import Clock
+
+INSTALL = "python -m pip install 'acgate[kerberos]'"
+
+
+class KerberosError(AcgateError):
+    """Kerberos does not give what is needed; the text is one sentence that says why and what to do."""
+
+
+class TicketExpired(KerberosError):
+    """The ticket was good once."""
+
+
+class Initiator(Protocol):
+    """The client's end of one context; belongs to one thread at a time."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it can sign."""
+        ...
+
+    def step(self, token: bytes | None = None) -> bytes | None:
+        """The next token for the server; None when there is none to send. KerberosError says why not."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The MIC of `data`."""
+        ...
+
+
+class Credentials(Protocol):
+    """The Kerberos identity of one backend. Thread-safe."""
+
+    @property
+    def principal(self) -> str:
+        """Whose it is; KerberosError when there is no ticket."""
+        ...
+
+    def start(self) -> None:
+        """Begin to obtain and keep a ticket in the background."""
+        ...
+
+    def context(self, service: str, timeout: float = 5.0) -> Initiator:
+        """A new context for a service, by its principal; KerberosError says why there is none in time."""
+        ...
+
+    def expires_in(self) -> float:
+        """Seconds until the ticket expires; 0 when there is none that is good."""
+        ...
+
+    def close(self) -> None:
+        """Free who waits, end what runs. Safe to call twice."""
+        ...
+
+
+def kerberos_credentials(section: Kerberos, clock: Clock, name: str) -> Credentials:
+    """Those of a backend; contacts nobody. BadInput when the extra is not installed."""
+    try:
+        from gateway.backends.kerberos import KerberosCredentials
+    except ImportError as error:
+        reason = f"backend {name}: auth.kerberos needs the Python package gssapi ({error}); install it: {INSTALL}"
+        raise BadInput(reason) from None
+    return KerberosCredentials(section, clock, name)

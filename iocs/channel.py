@@ -6,29 +6,30 @@ listed in house.md 9 and users.md 1.5 to 1.8.
 """
 
 import math
-import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from caproto import ChannelType, TimeStamp
-from caproto.server import PvpropertyByte, PvpropertyDouble, PvpropertyEnum, PvpropertyInteger, PvpropertyString
-from caproto.server.server import PvpropertyChar
 
 from gateway.core.severity import NO_ALARM, UDF, Alarm
 from gateway.plan.model import PvSpec, PvType, Role
+from gateway.plan.record import record_type
 from iocs.fast import messages as ca
-from iocs.fast.encode import NotConverted, encode, run_now
-from iocs.fast.rows import DOUBLE, EPICS_EPOCH, TIME_DOUBLE
+from iocs.fast.conversions import CHAR
+from iocs.fast.dbr import LABEL, UNITS, Shown
+from iocs.fast.encode import encode, run_now
+from iocs.fast.rows import EPICS_EPOCH
 
 if TYPE_CHECKING:
     from iocs.store import Store
 
 ANY = ca.DBE_VALUE | ca.DBE_LOG
-_DOUBLE = struct.Struct(">d")
-_TIME = struct.Struct(">HHIIxxxx")  # what stands before the values of a DBR_TIME_DOUBLE
+_LIMITS = (  # in the order of the CTRL types
+    "upper_disp_limit", "lower_disp_limit", "upper_alarm_limit", "upper_warning_limit",
+    "lower_warning_limit", "lower_alarm_limit", "upper_ctrl_limit", "lower_ctrl_limit",
+)  # fmt: skip
 
 
 class Listener(Protocol):
@@ -104,11 +105,11 @@ class Channel:
 
     def _describe(self, spec: PvSpec) -> None:
         if "units" in self._data:
-            self._data["units"] = spec.units.encode("latin-1", "replace")[:7].decode("latin-1")
+            self._data["units"] = spec.units.encode("latin-1", "replace")[: UNITS - 1].decode("latin-1")
             low, high = (limit if math.isfinite(limit) else 0.0 for limit in (spec.low, spec.high))
             for side, limit in (("lower", low), ("upper", high)):
                 self._data[f"{side}_disp_limit"] = limit
-                self._data[f"{side}_ctrl_limit"] = limit if spec.writable else 0.0
+                self._data[f"{side}_ctrl_limit"] = limit
                 for kind in ("warning", "alarm"):
                     self._data[f"{side}_{kind}_limit"] = math.nan
         if "precision" in self._data:
@@ -178,7 +179,7 @@ class Channel:
     def native(self, long_string: bool) -> tuple[int, int]:
         """Type and greatest number of elements, as told at channel creation."""
         if long_string and self.data_type == ChannelType.STRING:
-            return int(ChannelType.CHAR), 40
+            return CHAR, 40
         return int(self.data_type), self.max_length
 
     def rights(self) -> int:
@@ -232,10 +233,33 @@ class Channel:
     def _encode(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         return encode(self, data_type, count, long_string)
 
+    def shown(self, long_string: bool) -> Shown:
+        """All that it shows now."""
+        data, alarm = self._data, self.alarm_now
+        native, _ = self.native(long_string)
+        found = Shown(
+            native, self._elements(), alarm.status, alarm.severity,
+            data["timestamp"].secondsSinceEpoch, data["timestamp"].nanoSeconds,
+            labels=tuple(label.encode("latin-1", "replace")[: LABEL - 1] for label in self.spec.labels),
+            record=record_type(self.spec),
+        )  # fmt: skip
+        if "units" not in data:
+            return found
+        limits = tuple(float(data[name]) for name in _LIMITS)
+        units = data["units"].encode("latin-1", "replace")
+        return found._replace(units=units, precision=int(data.get("precision", 0)), limits=limits)
+
+    def _elements(self) -> Any:
+        """The value as the wire has it: an array of numbers, or a list of texts as bytes."""
+        raise NotImplementedError
+
     # -- puts ---------------------------------------------------------------------------------------------------
 
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """What a client sent as the channel's own Python value; NotConverted or ValueError where it is none."""
+    def from_wire(self, values: Any, data_type: int) -> Any:
+        """What a client sent as the channel's own Python value; NotConverted or ValueError where it is none.
+
+        `values` are texts as bytes, the bytes of a CHAR, or an array of numbers.
+        """
         raise NotImplementedError
 
     async def put(self, value: Any, put: Put) -> None:
@@ -243,181 +267,3 @@ class Channel:
         if self.pvspec.put is None or self.putter is None:  # caproto's own putter would take anything
             raise PutFailed(f"{self.pvname} is not writable")
         await self.putter(self, (value, put))
-
-
-def _number(values: Any, data_type: ChannelType) -> Any:
-    """Numbers as float64; texts must each be one number."""
-    if data_type == ChannelType.STRING:
-        return np.array([_float(_text(item)) for item in values])
-    return np.asarray(values, np.float64)
-
-
-def _float(text: str) -> float:
-    if "_" in text:  # Python takes 1_000 for a number
-        raise NotConverted(f"{text} is no number")
-    return float(text)
-
-
-def _text(item: Any) -> str:
-    raw = bytes(item)
-    return raw.partition(b"\0")[0].decode("latin-1")
-
-
-class DoubleChannel(Channel, PvpropertyDouble):  # type: ignore[misc]  # caproto has no types
-    """DOUBLE, one or many; the value is a float or an array of float64."""
-
-    def fit(self, value: Any) -> Any:
-        """One-dimensional, contiguous, no longer than announced."""
-        if self.max_length == 1:
-            if isinstance(value, np.ndarray):
-                return float(value.flat[0]) if value.size else self._data["value"]
-            return float(value)
-        return np.ascontiguousarray(value, np.float64).reshape(-1)[: self.max_length]
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """A float, or an array of float64."""
-        numbers = _number(values, data_type)
-        return float(numbers[0]) if self.max_length == 1 else numbers
-
-    def _encode(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
-        if data_type not in (DOUBLE, TIME_DOUBLE):
-            return super()._encode(data_type, count, long_string)
-        lead = b""
-        if data_type == TIME_DOUBLE:  # the type that nearly every monitor asks for
-            stamp, alarm = self._data["timestamp"], self.alarm_now
-            lead = _TIME.pack(alarm.status, alarm.severity, stamp.secondsSinceEpoch, stamp.nanoSeconds)
-        if self.max_length == 1:
-            return 1, lead + _DOUBLE.pack(self._data["value"])
-        values: npt.NDArray[np.float64] = self._data["value"]
-        body = values[: count or None].astype(">f8").tobytes()
-        count = count or len(values)
-        return count, lead + body + bytes(8 * count - len(body))
-
-    def _read_metadata(self, dbr_metadata: Any) -> None:
-        """As caproto does, but limits that are unknown are 0 where the type has no NaN."""
-        if dbr_metadata.DBR_ID % 7 in (2, 6):  # FLOAT and DOUBLE
-            super()._read_metadata(dbr_metadata)
-            return
-        kept = dict(self._data)
-        self._data.update({k: 0.0 for k, v in kept.items() if k.endswith("_limit") and v != v})
-        super()._read_metadata(dbr_metadata)
-        self._data.clear()
-        self._data.update(kept)
-
-
-class LongChannel(Channel, PvpropertyInteger):  # type: ignore[misc]
-    """LONG; a status word of 32 bits keeps its bit pattern."""
-
-    def _describe(self, spec: PvSpec) -> None:
-        super()._describe(spec)
-        self._data.update({k: 0 for k, v in self._data.items() if k.endswith("_limit") and v != v})
-
-    def fit(self, value: Any) -> Any:
-        """The low 32 bits as a signed number; what is not finite changes nothing."""
-        if not math.isfinite(value):
-            return self._data["value"]
-        word = int(value) & 0xFFFFFFFF
-        return word - (1 << 32) if word & 0x80000000 else word
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """An int."""
-        return int(_number(values, data_type)[0])
-
-
-class EnumChannel(Channel, PvpropertyEnum):  # type: ignore[misc]
-    """ENUM; the value is the index of a label."""
-
-    def fit(self, value: Any) -> Any:
-        """An index that has a label."""
-        return min(max(int(value), 0), max(len(self.spec.labels) - 1, 0))
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """The index; a text must be a label, or the number of one."""
-        if data_type == ChannelType.STRING:
-            text = _text(values[0]).strip()
-            if text in self.spec.labels:
-                return self.spec.labels.index(text)
-            if not text.isdecimal():
-                raise NotConverted(f"{text} is no state of {self.pvname}")
-            index = int(text)
-        else:
-            index = int(values[0])
-        if not 0 <= index < len(self.spec.labels):
-            raise NotConverted(f"{index} is no state of {self.pvname}")
-        return index
-
-
-class StringChannel(Channel, PvpropertyString):  # type: ignore[misc]
-    """STRING, 39 characters."""
-
-    def fit(self, value: Any) -> Any:
-        """Latin-1, 39 characters."""
-        return str(value).encode("latin-1", "replace")[:39].decode("latin-1")
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """A text."""
-        if data_type == ChannelType.STRING:
-            return _text(values[0])
-        if data_type != ChannelType.CHAR:
-            raise NotConverted(f"{self.pvname} takes text")
-        return _text(bytes(values))
-
-    def _encode(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
-        if long_string and data_type % 7 == 4 and not count:
-            count = min(len(self._data["value"]) + 1, 40)  # the closing NUL travels, too
-        return super()._encode(data_type, count, long_string)
-
-
-class TextChannel(Channel, PvpropertyChar):  # type: ignore[misc]
-    """A CHAR array that holds text and a closing NUL: what EPICS calls a long string."""
-
-    def fit(self, value: Any) -> Any:
-        """Latin-1, one shorter than the array."""
-        return str(value).encode("latin-1", "replace")[: self.max_length - 1].decode("latin-1")
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """A text, up to the first NUL."""
-        if data_type == ChannelType.STRING:
-            return _text(values[0])
-        return _text(np.asarray(values).astype(np.uint8).tobytes())
-
-    def _encode(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
-        if data_type % 7 == 0 and data_type <= 34:  # as DBR_STRING: the first 39 characters
-            return 1, encode(self, data_type, 1)[1][:-40] + self._first_string()
-        length = len(self._data["value"]) + 1  # the closing NUL travels, too
-        return super()._encode(data_type, count or min(length, self.max_length), long_string)
-
-    def _first_string(self) -> bytes:
-        return bytes(self._data["value"].encode("latin-1", "replace")[:39].ljust(40, b"\0"))
-
-
-class BytesChannel(Channel, PvpropertyByte):  # type: ignore[misc]
-    """A CHAR array of raw bytes."""
-
-    def fit(self, value: Any) -> Any:
-        """No longer than announced."""
-        return bytes(value)[: self.max_length]
-
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
-        """The bytes."""
-        return np.asarray(values).astype(np.uint8).tobytes()
-
-
-CHANNELS: dict[PvType, type[Channel]] = {
-    PvType.DOUBLE: DoubleChannel,
-    PvType.LONG: LongChannel,
-    PvType.ENUM: EnumChannel,
-    PvType.STRING: StringChannel,
-    PvType.TEXT: TextChannel,
-    PvType.BYTES: BytesChannel,
-}
-_EMPTY: dict[PvType, Any] = {PvType.DOUBLE: 0.0, PvType.LONG: 0, PvType.ENUM: 0, PvType.STRING: "", PvType.TEXT: ""}
-
-
-def empty_value(spec: PvSpec) -> Any:
-    """What a PV holds before its first value."""
-    if spec.type is PvType.BYTES:
-        return b"\0"
-    if spec.type is PvType.DOUBLE and spec.length > 1:
-        return np.zeros(spec.length)
-    return _EMPTY[spec.type]

@@ -9,7 +9,8 @@ from caproto.server import PVGroup, pvproperty
 
 from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.plan.model import PvSpec, PvType, Role
-from iocs.channel import CHANNELS, Channel, empty_value
+from iocs.channel import Channel
+from iocs.channel_types import CHANNELS, empty_value
 from iocs.group import DeviceGroup
 
 GETTING_LOW = Alarm(Severity.MINOR, Stat.LOW)

@@ -23,7 +23,8 @@ from gateway.core.status import REQTMO
 from gateway.core.values import Setting
 from gateway.core.write_state import WriteState
 from gateway.plan.model import Plan, PvSpec, Role
-from iocs.channel import CHANNELS, Channel, Put, PutFailed, empty_value
+from iocs.channel import Channel, Put, PutFailed
+from iocs.channel_types import CHANNELS, empty_value
 from iocs.store import Store
 from iocs.unfit import unfit
 

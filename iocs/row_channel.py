@@ -71,7 +71,7 @@ class RowChannel:
         """Remove an ordinary subscription."""
         self.whole.unsubscribe_sink(sink)
 
-    def from_wire(self, values: Any, data_type: ChannelType) -> Any:
+    def from_wire(self, values: Any, data_type: int) -> Any:
         """What a client sent as a float."""
         return self.whole.from_wire(values, data_type)
 

@@ -16,7 +16,8 @@ import numpy as np
 from iocs.channel import Channel, Put, PutFailed
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
-from iocs.fast.encode import NotConverted, decode, readable
+from iocs.fast.dbr import NotConverted, readable
+from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
 from iocs.row_channel import RowChannel
@@ -342,7 +343,7 @@ class Circuit(Outbox, asyncio.Protocol):
         try:
             value = decode(client.channel, message.data_type, message.elements, message.payload)
         except NotConverted:
-            self._answer_put(message, client, ca.NO_CONVERSION if message.data_type in range(7) else ca.BAD_TYPE)
+            self._answer_put(message, client, ca.PUT_FAILED)
             return
         self.service.begin(self._put(message, client, value))
 

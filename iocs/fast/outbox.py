@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iocs.fast import messages as ca
-from iocs.fast.encode import NotConverted
+from iocs.fast.dbr import NotConverted
 from iocs.fast.rows import Readings, update_header
 from iocs.store import Index, Store
 

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from iocs.fast.conversions import cast
 from iocs.fast.messages import EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
 
 EPICS_EPOCH = 631_152_000  # s from 1970 to 1990
@@ -81,6 +82,5 @@ class Readings:
             rows["status"], rows["severity"] = self.status, self.severity
         if data_type >= 14:
             rows["seconds"], rows["nanoseconds"] = epics_time(self.stamp_ns)
-        with np.errstate(invalid="ignore", over="ignore"):  # what no integer holds is cast as C does
-            rows["value"] = self.value
+        rows["value"] = self.value if data_type % 7 == DOUBLE else cast(self.value, data_type % 7)
         return rows

@@ -5,7 +5,8 @@ from typing import Any
 from caproto.server import PVGroup, pvproperty
 
 from gateway.plan.model import PvSpec, PvType, Role
-from iocs.channel import CHANNELS, Channel, empty_value
+from iocs.channel import Channel
+from iocs.channel_types import CHANNELS, empty_value
 
 STAMP = 1_700_000_000_250_000_000  # ns, Unix
 NOW = 1_700_000_009_000_000_000

@@ -11,8 +11,11 @@ from caproto._dbr import DBR_TYPES, native_type
 
 from gateway.core.severity import UDF, Alarm
 from gateway.plan.model import PvType
-from iocs.channel import Channel, Put, PutFailed, empty_value, epics_stamp
-from iocs.fast.encode import NotConverted, decode, encode, run_now
+from iocs.channel import Channel, Put, PutFailed, epics_stamp
+from iocs.channel_types import empty_value
+from iocs.fast.dbr import NotConverted
+from iocs.fast.dbr import encode as encode_shown
+from iocs.fast.encode import decode, run_now
 from tests.iocs.making import STAMP, channel, spec
 
 SECONDS, NANOSECONDS = 1_700_000_000 - 631_152_000, 250_000_000
@@ -20,13 +23,18 @@ LABELS = ("off", "on", "7")
 CODES = {0: "40s", 1: "h", 2: "f", 3: "H", 4: "B", 5: "i", 6: "d"}
 EXAMPLES: list[tuple[PvType, int, Any, list[Any]]] = [
     # type, length, value shown, the elements as STRING SHORT FLOAT ENUM CHAR LONG DOUBLE; None: cannot be had so
-    (PvType.DOUBLE, 1, 2.75, ["2.75", 2, 2.75, 2, 2, 2, 2.75]),
-    (PvType.DOUBLE, 4, np.array([1.0, 2.5]), [["1.0", "2.5"], [1, 2], [1.0, 2.5], [1, 2], [1, 2], [1, 2], [1.0, 2.5]]),
+    (PvType.DOUBLE, 1, 2.75, ["2.750", 2, 2.75, 2, 2, 2, 2.75]),
+    (
+        PvType.DOUBLE,
+        4,
+        np.array([1.0, 2.5]),
+        [["1.000", "2.500"], [1, 2], [1.0, 2.5], [1, 2], [1, 2], [1, 2], [1.0, 2.5]],
+    ),
     (PvType.LONG, 1, 65, ["65", 65, 65.0, 65, 65, 65, 65.0]),
     (PvType.ENUM, 1, 1, ["on", 1, 1.0, 1, 1, 1, 1.0]),
     (PvType.STRING, 1, "12", ["12", 12, 12.0, None, 12, 12, 12.0]),
     (PvType.TEXT, 8, "ab", ["ab", *[[97, 98, 0]] * 6]),
-    (PvType.BYTES, 4, b"\x01\x02", [["\x01", "\x02"], *[[1, 2]] * 6]),
+    (PvType.BYTES, 4, b"\x01\x02", [["1", "2"], *[[1, 2]] * 6]),
 ]
 
 
@@ -67,9 +75,9 @@ def test_every_type_of_channel_can_be_had_in_every_dbr_type(
 
 
 @pytest.mark.parametrize("data_type", [6, 20])
-def test_what_is_asked_for_most_is_packed_as_caproto_would(data_type: int) -> None:
+def test_what_is_asked_for_most_is_packed_like_all_else(data_type: int) -> None:
     made = shown(PvType.DOUBLE, 1, 1.25)
-    assert made.payload(data_type, 0, False) == encode(made, data_type, 0)
+    assert made.payload(data_type, 0, False) == encode_shown(made.shown(False), data_type, 0)
 
 
 def control(made: Channel, data_type: ChannelType) -> Any:
@@ -86,9 +94,9 @@ def test_units_precision_and_limits_are_told() -> None:
     assert all(math.isnan(x) for x in (found.lower_alarm_limit, found.upper_warning_limit))
 
 
-def test_control_limits_are_of_pvs_that_can_be_written() -> None:
+def test_what_nobody_may_put_has_control_limits_like_any_ai_record() -> None:
     found = control(shown(PvType.DOUBLE, 1, 1.0, low=-2.5, high=7.5), ChannelType.CTRL_DOUBLE)
-    assert (0.0, 0.0, -2.5) == (found.lower_ctrl_limit, found.upper_ctrl_limit, found.lower_disp_limit)
+    assert (-2.5, 7.5, -2.5) == (found.lower_ctrl_limit, found.upper_ctrl_limit, found.lower_disp_limit)
 
 
 @pytest.mark.parametrize("data_type", [22, 23, 25, 26, 27, 29, 30, 32, 33, 34])
@@ -96,7 +104,7 @@ def test_control_limits_are_of_pvs_that_can_be_written() -> None:
 def test_limits_that_are_unknown_are_zero_and_hinder_no_get(kind: PvType, data_type: int) -> None:
     found = control(shown(kind, 1, 1.0), ChannelType(data_type))
     assert all(x in (0, b"\0") for x in (found.lower_disp_limit, found.upper_disp_limit))
-    if data_type in (25, 26, 32, 33) or kind is PvType.LONG:
+    if data_type % 7 in (1, 4, 5):
         assert all(x in (0, b"\0") for x in (found.lower_alarm_limit, found.upper_alarm_limit))
 
 
@@ -213,6 +221,8 @@ def packed(data_type: int, *values: Any) -> tuple[int, int, bytes]:
         (PvType.DOUBLE, 1, packed(3, 7), 7.0),
         (PvType.DOUBLE, 1, packed(4, 7), 7.0),
         (PvType.DOUBLE, 1, packed(0, b" 1.5e3 "), 1500.0),
+        (PvType.DOUBLE, 1, packed(0, b"0x10"), 16.0),
+        (PvType.DOUBLE, 1, packed(0, b"-5. mA"), -5.0),
         (PvType.DOUBLE, 3, packed(6, 1.5, 2.5), [1.5, 2.5]),
         (PvType.DOUBLE, 3, packed(0, b"1", b"2.5"), [1.0, 2.5]),
         (PvType.LONG, 1, packed(5, 7), 7),
@@ -222,6 +232,7 @@ def packed(data_type: int, *values: Any) -> tuple[int, int, bytes]:
         (PvType.ENUM, 1, packed(6, 2.0), 2),
         (PvType.ENUM, 1, packed(0, b"on"), 1),
         (PvType.ENUM, 1, packed(0, b" 0 "), 0),
+        (PvType.ENUM, 1, packed(0, b"0x1"), 1),
         (PvType.ENUM, 1, packed(0, b"7"), 2),  # a label goes before a number
         (PvType.STRING, 1, packed(0, b"text"), "text"),
         (PvType.STRING, 1, packed(4, *b"text\0junk"), "text"),
@@ -236,7 +247,7 @@ def packed(data_type: int, *values: Any) -> tuple[int, int, bytes]:
 def test_what_clients_send_becomes_the_channels_own_value(
     kind: PvType, length: int, sent: tuple[int, int, bytes], expected: Any
 ) -> None:
-    value = decode(channel(kind, length, labels=LABELS), *sent)
+    value = decode(channel(kind, length, labels=LABELS, units="mA"), *sent)
     assert expected == (value.tolist() if isinstance(value, np.ndarray) else value)
     assert type(expected) is (list if isinstance(value, np.ndarray) else type(value))
 
@@ -245,6 +256,10 @@ def test_what_clients_send_becomes_the_channels_own_value(
     ("kind", "sent"),
     [
         (PvType.DOUBLE, packed(0, b"abc")),
+        (PvType.DOUBLE, packed(0, b"1,5")),
+        (PvType.DOUBLE, packed(0, b"1 kA")),
+        (PvType.DOUBLE, packed(0, b"1e400")),
+        (PvType.DOUBLE, packed(0, b"")),
         (PvType.LONG, packed(0, b"nan")),
         (PvType.LONG, packed(6, math.inf)),
         (PvType.ENUM, packed(0, b"ON")),

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("no_leaks")
 
 ERROR = 11
 NORMAL, BAD_TYPE, GET_FAILED, PUT_FAILED, BAD_COUNT = 1, 114, 152, 160, 176
-NO_WRITE_ACCESS, NO_CONVERSION = 376, 400
+NO_WRITE_ACCESS = 376
 
 
 def test_gets_give_plain_values_and_those_of_other_types() -> None:
@@ -25,7 +25,7 @@ def test_gets_give_plain_values_and_those_of_other_types() -> None:
         scalar, array = client.create("M:OUTTMP"), client.create("B:IRMS06")
         served.bring((0, 2.75), (1, np.arange(3.0)))
         served.settle()
-        assert [2.75, 2, "2.75", 2] == [
+        assert [2.75, 2, "2.750", 2] == [
             client.get(scalar, data_type) for data_type in (ca.DOUBLE, ca.LONG, ca.STRING, ca.CHAR)
         ]
         assert [0.0, 1.0, 2.0] == client.get(array)
@@ -101,16 +101,16 @@ def test_a_put_without_rights_is_answered_by_no_write_access() -> None:
 @pytest.mark.parametrize(
     ("data_type", "count", "payload", "status"),
     [
-        (34, 1, bytes(96), BAD_TYPE),  # DBR_CTRL_DOUBLE: its limits and units are nobody's to set
-        (35, 1, bytes(8), BAD_TYPE),  # acknowledges alarms
-        (4000, 1, bytes(8), BAD_TYPE),
-        (ca.DOUBLE, 0, b"", NO_CONVERSION),
-        (ca.DOUBLE, 1, b"", NO_CONVERSION),
+        (34, 1, bytes(96), PUT_FAILED),  # DBR_CTRL_DOUBLE: its limits and units are nobody's to set
+        (35, 1, bytes(8), PUT_FAILED),  # acknowledges alarms
+        (4000, 1, bytes(8), PUT_FAILED),
+        (ca.DOUBLE, 0, b"", PUT_FAILED),
+        (ca.DOUBLE, 1, b"", PUT_FAILED),
         (ca.DOUBLE, 2, bytes(16), BAD_COUNT),
         (ca.DOUBLE, 100_000_000, bytes(16), BAD_COUNT),
-        (ca.STRING, 1, b"\xff" * 40, NO_CONVERSION),
-        (ca.STRING, 1, b"1_0\0", NO_CONVERSION),
-        (ca.STRING, 1, b"", NO_CONVERSION),
+        (ca.STRING, 1, b"\xff" * 40, PUT_FAILED),
+        (ca.STRING, 1, b"1_0\0", PUT_FAILED),
+        (ca.STRING, 1, b"", PUT_FAILED),
         (ca.DOUBLE, 1, struct.pack(">d", float("nan")), PUT_FAILED),
         (ca.DOUBLE, 1, struct.pack(">d", 100.5), PUT_FAILED),
     ],
@@ -140,7 +140,7 @@ def test_a_put_of_too_few_elements_is_refused_however_many_it_claims() -> None:
         channel = client.create("B:IRMS06")
         for data_type, payload in ((ca.DOUBLE, bytes(16)), (ca.STRING, b"1".ljust(40, b"\0"))):
             client.send(ca.pack(19, data_type, 5, channel.sid, 9, payload))
-            assert client.take(19, p2=9).p1 in (NO_CONVERSION, PUT_FAILED)
+            assert client.take(19, p2=9).p1 == PUT_FAILED
         assert PUT_FAILED == client.put(channel, [1.0, 2.0])
         assert NORMAL == client.put(channel, ["1", "2", "3", "4", "5.5"], ca.STRING)
         assert [1.0, 2.0, 3.0, 4.0, 5.5] == served.backend.writes[0].value.tolist()  # type: ignore[union-attr]

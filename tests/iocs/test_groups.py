@@ -330,8 +330,8 @@ def test_a_command_sends_its_code_and_is_undefined_before_the_first() -> None:
         assert NORMAL == client.put(command, 0)
         assert [("Z:ACLTST.CONTROL@N", 12.0)] == [(str(s.request), s.value) for s in served.backend.writes[:1]]
         assert (0, 0, 0) == client.get_time(command)[:3]
-        assert 400 == client.put(command, 3)
-        assert 400 == client.put(command, "purge", ca.STRING)
+        assert 160 == client.put(command, 3)
+        assert 160 == client.put(command, "purge", ca.STRING)
         served.backend.on_write = refuse
         assert PUT_FAILED == client.put(command, 1)
         assert (0, 0, 0) == client.get_time(command)[:3]

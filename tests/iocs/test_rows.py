@@ -5,9 +5,8 @@ import struct
 
 import numpy as np
 import pytest
-from caproto import ChannelDouble, TimeStamp
 
-from iocs.fast.encode import encode
+from iocs.fast.dbr import Shown, encode
 from iocs.fast.rows import EPICS_EPOCH, ROWS, Readings, epics_time, read_headers, update_header
 
 
@@ -45,10 +44,7 @@ def test_no_reading_makes_no_row() -> None:
 @pytest.mark.parametrize("data_type", sorted(ROWS))
 @pytest.mark.parametrize("value", [0.0, -1.5, 40000.7, 1e12, math.nan, math.inf])
 def test_a_row_of_every_type_has_the_bytes_that_the_ordinary_way_gives(data_type: int, value: float) -> None:
-    channel = ChannelDouble(value=value)
-    channel._data["timestamp"] = TimeStamp(1105790400, 123456789)
-    channel.alarm._data["status"], channel.alarm._data["severity"] = 5, 2
-    _, payload = encode(channel, data_type, 1)
+    _, payload = encode(Shown(6, np.array([value]), 5, 2, 1105790400, 123456789), data_type, 1)
     columns = np.array([(EPICS_EPOCH + 1105790400) * 10**9 + 123456789]), np.array([5], "u2"), np.array([2], "u2")
     rows = Readings(np.array([value]), *columns).rows(data_type)
     assert payload + bytes(-len(payload) % 8) == rows.tobytes()[16:]

@@ -22,7 +22,7 @@ class DiagnosticsGroup(DeviceGroup):
     """Figures of one device."""
 
     roles = frozenset({Role.BACKEND, Role.AGE, Role.ERROR, Role.DROPS})
-    backend = pvproperty(doc="name of the backend that serves it", read_only=True)
+    backend = pvproperty(doc="name of the backend that serves it now", read_only=True)
     age = pvproperty(doc="s since the stamp of the newest reading, -1 before the first", read_only=True)
     error = pvproperty(doc="the last error, empty when all is well", read_only=True)
     drops = pvproperty(doc="updates that were conflated or lost on the way to clients", read_only=True)
@@ -30,7 +30,7 @@ class DiagnosticsGroup(DeviceGroup):
     @backend.getter
     async def backend(self, instance: Channel) -> Any:
         """The backend's name in the configuration."""
-        return self.device.plan.read_backend
+        return self.ioc.serving(self.device.plan)
 
     @age.getter
     async def age(self, instance: Channel) -> Any:

@@ -22,7 +22,7 @@ from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat, alarm_of
 from gateway.core.status import REQTMO
 from gateway.core.values import Setting
 from gateway.core.write_state import WriteState
-from gateway.plan.model import Plan, PvSpec, Role
+from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
 from iocs.channel import Channel, Put, PutFailed
 from iocs.channel_types import CHANNELS, empty_value
 from iocs.store import Store
@@ -55,6 +55,7 @@ class Ioc:
     drops: Callable[[int], int]  # readings of one row that the push queue left out
     write: Write  # queues a setting, or raises Refused
     changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
+    serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device

@@ -18,12 +18,15 @@ from gateway.app.config_file import read_text
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
+from gateway.backends.route import RouteBackend
+from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
 from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
+from gateway.core.route import Names, Route
 from gateway.plan.build import build_plan
 from gateway.plan.family import family
-from gateway.plan.model import Plan, Watch
+from gateway.plan.model import DevicePlan, Plan, Watch
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings, ca_settings
@@ -42,7 +45,7 @@ PATIENCE = 1.5  # s for each kind of worker to end
 
 def open_backends(config: Config, clock: Clock) -> dict[str, Backend]:
     """Every backend that a device uses; what was opened is closed again when one cannot be."""
-    used = {name for device in config.devices for name in (device.read_backend, device.write_backend)}
+    used = {name for device in config.devices for name in device.route.names}
     opened: dict[str, Backend] = {}
     try:
         for name in sorted(used):
@@ -66,16 +69,24 @@ class Gateway:
     """One gateway: made of a plan and its backends, run once. Closes the backends at its end."""
 
     def __init__(
-        self, plan: Plan, backends: Mapping[str, Backend], clock: Clock, settings: CaSettings, fast: bool = True
+        self,
+        plan: Plan,
+        backends: Mapping[str, Backend],
+        clock: Clock,
+        settings: CaSettings,
+        fast: bool = True,
+        failover: Failover | None = None,
     ) -> None:
         self.plan, self.backends, self.clock, self.settings, self.fast = plan, dict(backends), clock, settings, fast
+        self.failover = Failover() if failover is None else failover
+        self.routes: dict[Names, RouteBackend] = {}  # those with a choice, by the backends that they read from
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.store = Store(len(plan.watches))
         self.server: CaServer | None = None
         self.acquisitions: list[Acquisition] = []
         self.writers: list[SettingsWorkers] = []
-        self._pull: dict[str, PullQueue] = {}
+        self._pull: dict[Route, PullQueue] = {}
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
         """Serve until `stop` is set; raises PortTaken where the port is in use. All is closed when it returns."""
@@ -100,10 +111,11 @@ class Gateway:
             push.dropped_of,
             self._write,
             written,
+            self._serving,
             self.fast,
         )
-        own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
         self._assemble(push)
+        own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
         try:
             await serve(
                 Channels(ioc, own),
@@ -119,13 +131,34 @@ class Gateway:
             await asyncio.to_thread(self._close)
 
     def _assemble(self, push: PushQueue) -> None:
-        for name, backend in self.backends.items():
-            rows = [row for row, watch in enumerate(self.plan.watches) if watch.backend == name]
-            if rows:
-                self.acquisitions.append(Acquisition(backend, self.table, rows, [push], self.clock))
-            if self.plan.writes and any(d.plan.write_backend == name for d in self.devices.values() if d.plan.writable):
-                self._pull[name] = queue = PullQueue(PULL_SETTINGS, taken=self._taken)
-                self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock))
+        """One acquisition for each choice of backends to read from, one set of writers for each route."""
+        rows: dict[Names, list[int]] = {}
+        for row, watch in enumerate(self.plan.watches):
+            rows.setdefault(watch.route, []).append(row)
+        for names, places in rows.items():
+            self.acquisitions.append(
+                Acquisition(self._backend(Route(names, ())), self.table, places, [push], self.clock)
+            )
+        for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
+            self._pull[route] = queue = PullQueue(PULL_SETTINGS, taken=self._taken)
+            self.writers.append(SettingsWorkers(self._backend(route), queue, self.devices, self.clock))
+
+    def _backend(self, route: Route) -> Backend:
+        """The one backend of a route, or an adapter that chooses among several."""
+        if len(route.names) == 1:
+            return self.backends[route.names[0]]
+        found = RouteBackend(route, self.backends, self.clock, self.failover)
+        if len(route.read) > 1 and not route.write:
+            self.routes[route.read] = found
+        return found
+
+    def _serving(self, device: DevicePlan) -> str:
+        """The backend that serves a device now; that of its reading, where its rows have several."""
+        for row in device.rows()[:1]:
+            watch = self.plan.watches[row]
+            if watch.route in self.routes:
+                return self.routes[watch.route].serving(watch.request)
+        return device.route.read[0]
 
     def _taken(self, pending: PendingSetting) -> None:
         self.devices[pending.device].queued(pending.who)
@@ -136,7 +169,7 @@ class Gateway:
 
     def _write(self, pending: PendingSetting) -> None:
         """Queue a setting at the route of its device."""
-        queue = self._pull.get(self.devices[pending.device].plan.write_backend)
+        queue = self._pull.get(self.devices[pending.device].plan.route)
         if queue is None:
             raise Refused("writes are off")
         queue.put(pending)
@@ -205,7 +238,8 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
-        return Gateway(plan, backends, clock, settings, section.fast)
+        when = Failover(section.failover.hold, section.failover.grace, section.failover.standby == "warm")
+        return Gateway(plan, backends, clock, settings, section.fast, when)
     except BaseException:
         for backend in backends.values():
             backend.close()

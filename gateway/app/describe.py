@@ -24,10 +24,15 @@ def describe(config: Config, backends: Mapping[str, Backend], clock: Clock) -> d
         with contextlib.closing(simulated("metadata", config.metadata, ANONYMOUS, clock, read_text)) as source:
             return source.describe([device.request.device for device in config.devices], patience, only)
     infos: dict[str, DeviceInfo] = {}
-    for name, backend in backends.items():
-        names = list(dict.fromkeys(d.request.device for d in config.devices if d.read_backend == name))
-        if isinstance(backend, DeviceInfoSource):
-            infos.update(backend.describe(names, patience, only))
+    for turn in range(max((len(device.route.read) for device in config.devices), default=0)):
+        wanted: dict[str, list[str]] = {}  # by backend: what the preferred ones could not tell
+        for device in config.devices:
+            if turn < len(device.route.read) and device.request.device not in infos:
+                wanted.setdefault(device.route.read[turn], []).append(device.request.device)
+        for name, backend in backends.items():
+            devices = list(dict.fromkeys(wanted.get(name, ())))
+            if devices and isinstance(backend, DeviceInfoSource):
+                infos.update(backend.describe(devices, patience, only))
     return infos
 
 

@@ -8,7 +8,9 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
+from gateway.backends.route import RouteBackend
 from gateway.core.ports import Backend, Clock, Expiring
+from gateway.core.route import Names
 from gateway.plan.model import Plan
 from iocs.diagnostics import Countdown, Figure
 from iocs.fast.server import CaServer
@@ -31,6 +33,7 @@ class Served(Protocol):
     server: CaServer | None
     acquisitions: list[Acquisition]
     writers: list[SettingsWorkers]
+    routes: dict[Names, RouteBackend]
 
     def waiting_settings(self) -> int:
         """Settings that wait for a worker now."""
@@ -70,6 +73,8 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     }
     for name, backend in served.backends.items():
         found |= {f"BACKEND:{name}:{suffix}": figure for suffix, figure in _backend(backend).items()}
+    for route in served.routes.values():
+        found |= {f"ROUTE:{route.name}:{suffix}": figure for suffix, figure in _route(route).items()}
     return found
 
 
@@ -91,3 +96,13 @@ def _backend(backend: Backend) -> dict[str, Figure]:
 def _left(backend: Expiring, kind: str) -> float:
     """Seconds that a ticket or token is still good."""
     return backend.expires_in().get(kind, 0.0)
+
+
+def _route(route: RouteBackend) -> dict[str, Figure]:
+    """A choice of several backends: who serves how many requests, and how well the choice works."""
+    return {
+        "SERVING": lambda: ", ".join(f"{name} {count}" for name, count in route.served().items() if count),
+        "UNSERVED": lambda: route.tally.unserved,  # requests
+        "SWITCHES": lambda: route.tally.switches & WRAP,  # of requests
+        "REPEATS": lambda: route.tally.repeats & WRAP,  # readings left out: another backend had brought them
+    }

@@ -20,7 +20,7 @@ Results = dict[int, SettingResult]
 
 
 def _refused(settings: Mapping[int, Setting], status: Status, message: str = "") -> Results:
-    return {place: SettingResult(one, status, Outcome.REFUSED, message) for place, one in settings.items()}
+    return {place: SettingResult(one, status, Outcome.REFUSED, message, sent=False) for place, one in settings.items()}
 
 
 def _unknown(settings: Mapping[int, Setting], status: Status, message: str) -> Results:
@@ -42,7 +42,7 @@ class Writer:
         results: Results = {}
         for place, setting in enumerate(settings):
             if found := refusal(setting):
-                results[place] = SettingResult(setting, found[0], Outcome.REFUSED, found[1])
+                results[place] = SettingResult(setting, found[0], Outcome.REFUSED, found[1], sent=False)
         accepted_here = [place for place in range(len(settings)) if place not in results]
         for group in rounds([settings[place] for place in accepted_here]):
             results |= self._round({accepted_here[n]: settings[accepted_here[n]] for n in group}, deadline)
@@ -102,7 +102,7 @@ class Writer:
             if not exchange.answered(ref):
                 status = REQTMO
             if status != OK:
-                results[place] = SettingResult(setting, status, Outcome.REFUSED, _NOTHING_SENT)
+                results[place] = SettingResult(setting, status, Outcome.REFUSED, _NOTHING_SENT, sent=False)
         return results
 
     def _apply(self, exchange: Exchange, settings: Mapping[int, tuple[int, Setting]], deadline: float) -> Results:

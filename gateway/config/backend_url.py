@@ -21,6 +21,7 @@ class Scheme:
     keys: Mapping[str, str]  # of the query, each with what its value is
     path: bool = False  # whether a path means anything
     built: bool = False  # in this version
+    needs_credentials: bool = False  # even to read
 
 
 _ALL = Capabilities(read=True, write=True, watch=True)
@@ -37,7 +38,15 @@ SCHEMES: Mapping[str, Scheme] = {
         built=True,
     ),
     "dpm+grpc": Scheme("DPM, DAQ service over gRPC", 50051, _ALL, "JWT for writes", {**_DPM, "tls": "text"}),
-    "dmq": Scheme("DataBroker over AMQP", 5672, _ALL, "Kerberos for everything", {"vhost": "text"}, path=True),
+    "dmq": Scheme(
+        "DataBroker over AMQP",
+        5672,
+        _ALL,
+        "Kerberos for everything",
+        {"vhost": "text"},
+        path=True,
+        needs_credentials=True,
+    ),
     "acl+https": Scheme("ACL CGI", 443, _POLLED, "none", {"period": "number"}, path=True),
     "acl+http": Scheme("ACL CGI", 80, _POLLED, "none", {"period": "number"}, path=True),
     "acl+ssh": Scheme("ACL on a CLX node over SSH", 22, _POLLED, "SSH / Kerberos", {"jump": "text"}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.config.backend_url import BackendUrl
 from gateway.config.models import Auth, DeviceEntry, GatewaySection
 from gateway.core.drf import DataRequest
+from gateway.core.route import Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,7 @@ class DeviceConfig:
 
     entry: DeviceEntry
     request: DataRequest
-    read_backend: str
-    write_backend: str
+    route: Route
     file: str
     line: int  # from 1; 0 when it has none
 

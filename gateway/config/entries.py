@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal
 
-from gateway.config.backend_url import BackendUrl
-from gateway.config.config import DeviceConfig
+from gateway.config.backend_url import SCHEMES
+from gateway.config.config import BackendConfig, DeviceConfig
 from gateway.config.models import DeviceEntry, ReadWrite
 from gateway.config.problems import Path, Places, suggestion
 from gateway.core.drf import DataRequest, DrfRange, Property
 from gateway.core.drf_events import DrfEvent, parse_event
 from gateway.core.errors import BadConfig, BadRequest
+from gateway.core.route import Route
+
+Ability = Literal["read", "write"]
+
 
 DEFAULT_EVENT = parse_event("P,1000,TRUE")  # drf.md 13
 FASTEST_MS = 67  # below it the server rounds, or serves another protocol (drf.md 12.2)
@@ -22,10 +27,10 @@ _FIELDS = {  # which fields have a PV of their own
 
 
 class Entries:
-    """Turns entries into DeviceConfigs; gathers notes as it goes. `urls` are the backends that are usable."""
+    """Turns entries into DeviceConfigs; gathers notes as it goes. `backends` are those that are usable."""
 
-    def __init__(self, urls: Mapping[str, BackendUrl], names: tuple[str, ...], places: Places) -> None:
-        self._urls = urls
+    def __init__(self, backends: Mapping[str, BackendConfig], names: tuple[str, ...], places: Places) -> None:
+        self._backends = backends
         self._names = names  # of all backends that were written, usable or not
         self._places = places
         self.notes: dict[str, BadConfig] = {}  # by topic, so that ten thousand devices give one
@@ -34,11 +39,11 @@ class Entries:
         """The device of one entry; BadConfig says what is wrong with it."""
         request = self._request(entry, path)
         event = self._event(entry, request, path)
-        read, write = self._route(entry, path)
+        route = self._route(entry, path)
         if entry.writable:
-            self._check_write(request, write, path)
+            self._check_write(request, path)
         file, line = self._places.of(path)
-        return DeviceConfig(entry, request.with_event(event), read, write, file, line)
+        return DeviceConfig(entry, request.with_event(event), route, file, line)
 
     def note(self, topic: str, path: Path, key: str, reason: str) -> None:
         """Remember what will not work as written, once per topic."""
@@ -87,33 +92,74 @@ class Entries:
             self.note(f"period {event.text}", (*path, "event"), "event", reason)
         return event
 
-    def _route(self, entry: DeviceEntry, path: Path) -> tuple[str, str]:
-        route = entry.backend
-        if route is None:
+    def _route(self, entry: DeviceEntry, path: Path) -> Route:
+        """The route of the device; of a plain list only those that can write are asked to."""
+        written = entry.backend
+        if written is None:
             if len(self._names) != 1:
                 reason = f"is required where there are several backends; write one of {', '.join(self._names)}"
                 raise self._wrong(path, "backend", reason)
-            return self._names[0], self._names[0]
-        if isinstance(route, ReadWrite):
-            read, write = route.read, route.write
-        elif isinstance(route, str):
-            read = write = route
-        else:
-            read = write = route[0]
-            if len(route) > 1:
-                reason = f"a list of backends is not in this version; {read!r} is used, the others are ignored"
-                self.note("route list", (*path, "backend"), "backend", reason)
-        for name in (read, write, *(route if isinstance(route, tuple) else ())):
-            if name not in self._names:
-                raise self._wrong(path, "backend", f"unknown backend {name!r}; {suggestion(name, self._names)}")
-        return read, write
+            written = self._names
+        split = isinstance(written, ReadWrite)
+        read, write = (written.read, written.write) if isinstance(written, ReadWrite) else (written, written)
+        for names in (read, write):
+            for name in names:
+                if name not in self._names:
+                    raise self._wrong(path, "backend", f"unknown backend {name!r}; {suggestion(name, self._names)}")
+                if names.count(name) > 1:
+                    raise self._wrong(path, "backend", f"{name!r} stands twice; leave one out")
+        for name in read:
+            self._check(entry, name, "read", path)
+        able = tuple(name for name in write if self._can(name, "write"))
+        if entry.writable and (split or not able):
+            for name in write:
+                self._check(entry, name, "write", path)
+        return Route(read, able)
 
-    def _check_write(self, request: DataRequest, backend: str, path: Path) -> None:
-        url = self._urls.get(backend)
-        if url is not None and not url.capabilities.write:
-            reason = (
-                f"{request.device} is writable, but {backend!r} ({url.scheme}) cannot write; route writes elsewhere"
-            )
-            raise self._wrong(path, "writable", reason)
+    def _check(self, entry: DeviceEntry, name: str, ability: Ability, path: Path) -> None:
+        """BadConfig when the backend cannot do what the device wants of it: says who can."""
+        backend = self._backends.get(name)
+        if backend is None:  # it is wrong itself, which is said where it stands
+            return
+        if not self._can(name, ability):
+            word = f"{entry.device} is writable, but " if ability == "write" else ""
+            reason = f"{word}{name!r} ({backend.url.scheme}) cannot {ability}; {self._who_can(ability)}"
+            raise self._wrong(path, "writable" if ability == "write" else "backend", reason)
+        if lacking := lacks_credentials(backend, ability):
+            raise self._wrong(path, "backend", f"{entry.device}: {lacking}")
+
+    def _can(self, name: str, ability: Ability) -> bool:
+        backend = self._backends.get(name)
+        if backend is None:
+            return True
+        can = backend.url.capabilities
+        return can.write if ability == "write" else can.read and can.watch
+
+    def _who_can(self, ability: Ability) -> str:
+        """The remedy where a backend lacks an ability: those of this configuration that have it, or the schemes."""
+        able = [f"{name!r} ({one.url.scheme})" for name, one in self._backends.items() if self._can(name, ability)]
+        if able:
+            return f"route {'writes' if ability == 'write' else 'it'} to {' or '.join(able)}"
+        schemes = [
+            s for s, row in SCHEMES.items() if (row.capabilities.write if ability == "write" else row.capabilities.read)
+        ]
+        return f"none of the configured backends can; schemes that can are {', '.join(schemes)}"
+
+    def _check_write(self, request: DataRequest, path: Path) -> None:
         if refused := request.for_writing().settable_reason():
             raise self._wrong(path, "writable", refused)
+
+
+def lacks_credentials(backend: BackendConfig, ability: Ability) -> str | None:
+    """Why a service that knows nobody without credentials will not serve this backend; None when it may.
+
+    Services that read for everybody and ask for credentials only where something is set are judged by the service:
+    a test facility asks for none.
+    """
+    row = SCHEMES[backend.url.scheme]
+    if not row.needs_credentials or backend.auth.kerberos is not None:
+        return None
+    return (
+        f"{backend.name!r} ({backend.url.scheme}) has no credentials, and the service answers nobody without "
+        f"({row.credentials}); add 'auth: {{kerberos: {{}}}}' to the backend, or route {ability}s elsewhere"
+    )

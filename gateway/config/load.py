@@ -49,7 +49,7 @@ class _Loading:
         backends = _backends(sections) if sections else {}
         written = data.get("backends")
         names = tuple(written) if isinstance(written, dict) else ()
-        entries = Entries({name: backend.url for name, backend in backends.items()}, names, self.places)
+        entries = Entries(backends, names, self.places)
         devices = tuple(self._devices(listed, entries))
         raise_all(self.problems)
         assert sections is not None  # or there was a problem

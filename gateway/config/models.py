@@ -62,9 +62,26 @@ class Section(BaseModel):
 
 Url = Annotated[str, AfterValidator(_url)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Names = Annotated[
+    tuple[str, ...], Field(min_length=1), BeforeValidator(_words, json_schema_input_type=str | tuple[str, ...])
+]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)]
 Interfaces = Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], BeforeValidator(_words)]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=Literal["on", "off"] | bool)]
+
+
+class FailoverSection(Section):
+    """When a route with several backends takes another one."""
+
+    hold: float = Field(
+        default=30.0, gt=0, le=86400, description="s for which a preferred backend must work before it serves again"
+    )
+    grace: float = Field(
+        default=2.0, ge=0, le=60, description="s for which a loss is not told while another backend may take over"
+    )
+    standby: Literal["cold", "warm"] = Field(
+        default="cold", description="warm: the alternatives are watched all the time; cold: when they are needed"
+    )
 
 
 class GatewaySection(Section):
@@ -79,6 +96,7 @@ class GatewaySection(Section):
     allow: Networks = Field(default=(), description="client networks; empty: where the gateway is bound")
     http: str | None = Field(default=None, description="host:port of the web console")
     buffer: int = Field(default=1000, ge=1, le=1_000_000, description="depth of the circular buffers, in readings")
+    failover: FailoverSection = FailoverSection()
     fast: Switch = Field(default=True, description="off sends plain scalars the ordinary way too, to look for faults")
 
 
@@ -119,21 +137,16 @@ class MetadataSection(Section):
 class ReadWrite(Section):
     """Different backends for reading and writing."""
 
-    read: str
-    write: str
+    read: Names = Field(description="a backend, or several: the first that works serves")
+    write: Names
 
 
 def _route_kind(value: object) -> str:
-    return (
-        "<split>" if isinstance(value, dict | ReadWrite) else "<list>" if isinstance(value, list | tuple) else "<name>"
-    )
+    return "<split>" if isinstance(value, dict | ReadWrite) else "<list>"
 
 
-Route = Annotated[
-    Annotated[str, Tag("<name>")]
-    | Annotated[ReadWrite, Tag("<split>")]
-    | Annotated[tuple[str, ...], Field(min_length=1), Tag("<list>")],
-    Discriminator(_route_kind),
+RouteEntry = Annotated[
+    Annotated[Names, Tag("<list>")] | Annotated[ReadWrite, Tag("<split>")], Discriminator(_route_kind)
 ]
 
 
@@ -193,7 +206,9 @@ class DeviceEntry(Section):
     event: str | None = Field(
         default=None, description="when it is acquired, for example p,1000 or e,0f; default p,1000"
     )
-    backend: Route | None = Field(default=None, description="needed when there is more than one backend")
+    backend: RouteEntry | None = Field(
+        default=None, description="one, or several: the first that works; needed when there is more than one"
+    )
     writable: bool = False
     confirm: ConfirmSection | None = None
     write_timeout: float = Field(default=5.0, gt=0, le=3600, description="s that a write may take")

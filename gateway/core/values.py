@@ -63,3 +63,4 @@ class SettingResult:
     status: Status
     outcome: Outcome
     message: str = ""
+    sent: bool = True  # False only where it is certain that nothing of it has left this process

@@ -8,6 +8,7 @@ from gateway.config.problems import raise_all
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.drf import DataRequest, Property
 from gateway.core.errors import BadConfig, BadInput
+from gateway.core.route import Names
 from gateway.plan.family import family, member
 from gateway.plan.known import known
 from gateway.plan.limits import limits
@@ -35,7 +36,7 @@ class _Building:
 
     def __init__(self, infos: Mapping[str, DeviceInfo]) -> None:
         self._infos = infos
-        self._rows: dict[tuple[str, str, Kind, int], int] = {}  # backend, key of the request, kind, length
+        self._rows: dict[tuple[Names, str, Kind, int], int] = {}  # backends, key of the request, kind, length
         self._sources: dict[str, DeviceConfig] = {}  # by PV name
         self.watches: list[Watch] = []
         self.devices: dict[str, DevicePlan] = {}
@@ -68,8 +69,7 @@ class _Building:
         return DevicePlan(
             name=name,
             info=info,
-            read_backend=config.read_backend,
-            write_backend=config.write_backend,
+            route=config.route,
             writable=entry.writable,
             confirm=Confirm(confirm.tolerance, confirm.timeout, confirm.interval) if confirm else None,
             write_timeout=entry.write_timeout,
@@ -94,10 +94,10 @@ class _Building:
 
     def _row(self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1) -> int:
         """The row of the watch; requests that mean the same share one."""
-        key = (config.read_backend, request.key(), kind, length)
+        key = (config.route.read, request.key(), kind, length)
         row = self._rows.setdefault(key, len(self.watches))
         if row == len(self.watches):
-            self.watches.append(Watch(request, kind, length, config.read_backend))
+            self.watches.append(Watch(request, kind, length, config.route.read))
         return row
 
     def _warn(self, config: DeviceConfig, device: DevicePlan) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 
 from gateway.core.device_info import DeviceInfo, StatusBit
 from gateway.core.drf import DataRequest
+from gateway.core.route import Names, Route
 
 
 class Kind(Enum):
@@ -65,7 +66,7 @@ class Watch:
     request: DataRequest  # with an explicit event
     kind: Kind
     length: int  # elements; 1 for scalars, capacity in characters for text
-    backend: str  # name of the backend that serves it
+    route: Names  # backends that may serve it, in order of preference
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,7 @@ class DevicePlan:
 
     name: str  # of its reading PV, the prefix of the others
     info: DeviceInfo
-    read_backend: str
-    write_backend: str
+    route: Route
     writable: bool
     confirm: Confirm | None
     write_timeout: float  # s

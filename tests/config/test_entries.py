@@ -4,6 +4,7 @@ import pytest
 
 from gateway.config.entries import DEFAULT_EVENT
 from gateway.config.problems import ConfigErrors
+from gateway.core.route import Route
 from tests.config.loading import loaded, with_devices
 
 
@@ -57,7 +58,16 @@ def test_a_length_without_range_means_the_first_elements() -> None:
         ("{device: 'M:X', backend: dpn}", "gw.yaml:3: backend: unknown backend 'dpn'; did you mean 'dpm'?"),
         ("{device: 'M:X', backend: {read: dpm, write: dpn}}", "unknown backend 'dpn'"),
         ("{device: 'M:X', backend: [dpm, dpn]}", "unknown backend 'dpn'"),
-        ("{device: 'M:X', backend: acl, writable: true}", "M:X is writable, but 'acl' (acl+https) cannot write"),
+        (
+            "{device: 'M:X', backend: acl, writable: true}",
+            "M:X is writable, but 'acl' (acl+https) cannot write; route writes to 'dpm' (dpm+http)",
+        ),
+        (
+            "{device: 'M:X', backend: {read: dpm, write: [dpm, acl]}, writable: true}",
+            "gw.yaml:3: writable: M:X is writable, but 'acl' (acl+https) cannot write",
+        ),
+        ("{device: 'M:X', backend: [dpm, acl, dpm]}", "gw.yaml:3: backend: 'dpm' stands twice; leave one out"),
+        ("{device: 'M:X', backend: []}", "gw.yaml:3: backend: needs at least one entry"),
         ("{device: 'M:X<-LIVEDATA', backend: dpm, writable: true}", "a request with a source cannot be set"),
     ],
 )
@@ -68,25 +78,57 @@ def test_what_cannot_be_is_refused_with_place_and_remedy(entry: str, said: str) 
 def test_reading_and_writing_may_go_different_ways() -> None:
     (device,) = with_devices("{device: 'M:X', writable: true, backend: {read: acl, write: dpm}}").devices
 
-    assert (device.read_backend, device.write_backend) == ("acl", "dpm")
+    assert device.route == Route(("acl",), ("dpm",))
+
+
+@pytest.mark.parametrize(
+    ("written", "route"),
+    [
+        ("[dpm, acl]", Route(("dpm", "acl"), ("dpm",))),
+        ("'acl, dpm'", Route(("acl", "dpm"), ("dpm",))),
+        ("{read: [acl, dpm], write: dpm}", Route(("acl", "dpm"), ("dpm",))),
+        ("acl", Route(("acl",), ())),
+    ],
+)
+def test_of_a_list_those_that_can_write_are_asked_to_in_its_order(written: str, route: Route) -> None:
+    (device,) = with_devices(f"{{device: 'M:X', backend: {written}}}").devices
+
+    assert device.route == route
+
+
+def test_where_no_backend_can_write_the_schemes_that_can_are_named() -> None:
+    with pytest.raises(ConfigErrors, match="none of the configured backends can; schemes that can are dpm\\+http, "):
+        loaded("backends: {a: {url: 'acl+https://h/acl.pl'}}\ndevices: [{device: 'M:X', writable: true}]")
+
+
+def test_a_service_that_is_no_source_of_readings_is_no_route() -> None:
+    with pytest.raises(ConfigErrors, match="'a' \\(devdb\\+grpc\\) cannot read; route it to 'b' \\(sim\\)"):
+        loaded("backends: {a: {url: 'devdb+grpc://h'}, b: {url: 'sim:'}}\ndevices: [{device: 'M:X', backend: [b, a]}]")
+
+
+def test_a_service_that_answers_nobody_without_credentials_is_no_route_for_a_gateway_that_has_none() -> None:
+    text = "backends: {{q: {{url: 'dmq://h'{auth}}}}}\ndevices: [{{device: 'M:X'}}]"
+
+    with pytest.raises(ConfigErrors, match="M:X: 'q' \\(dmq\\) has no credentials, and the service answers nobody"):
+        loaded(text.format(auth=""))
+    assert loaded(text.format(auth=", auth: {kerberos: {}}")).devices[0].route == Route(("q",), ("q",))
 
 
 def test_the_only_backend_needs_no_mention() -> None:
     config = loaded("backends: {a: {url: 'sim:'}}\ndevices: [{device: 'M:X'}]")
 
-    assert config.devices[0].read_backend == "a"
+    assert config.devices[0].route == Route(("a",), ("a",))
 
 
 def test_what_works_otherwise_than_written_is_noted_once() -> None:
     config = with_devices(
-        "{device: 'M:X', event: 'p,10', backend: [dpm, acl]}",
-        "{device: 'M:Y', event: 'p,10', backend: [dpm, acl]}",
+        "{device: 'M:X', event: 'p,10', backend: dpm}",
+        "{device: 'M:Y', event: 'p,10', backend: dpm}",
         "{device: 'M:Z[0:40000]', backend: [dpm]}",
     )
 
     notes = [note for note in config.notes if "acl+https" not in note]
-    assert len(notes) == 3
-    assert "a list of backends is not in this version; 'dpm' is used" in "\n".join(notes)
+    assert len(notes) == 2
     assert "'p,10' is faster than the 67 ms" in "\n".join(notes)
     assert "M:Z[0:40000]: the server knows array indices up to 32767" in "\n".join(notes)
 

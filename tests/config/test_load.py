@@ -69,7 +69,7 @@ def test_a_csv_file_brings_devices_with_their_own_places() -> None:
     config = loaded(HEAD + "  - include: d.csv\n", {"d.csv": rows})
 
     assert [device.place for device in config.devices] == ["d.csv:2", "d.csv:3"]
-    assert config.devices[1].read_backend == "acl"
+    assert config.devices[1].route.read == ("acl",)
     assert config.devices[1].entry.confirm is not None
 
 

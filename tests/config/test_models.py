@@ -32,7 +32,12 @@ def test_lists_may_be_words_divided_by_commas_or_spaces() -> None:
 
 @pytest.mark.parametrize(
     ("backend", "expected"),
-    [("a", "a"), (["a", "b"], ("a", "b")), ({"read": "a", "write": "b"}, ReadWrite(read="a", write="b"))],
+    [
+        ("a", ("a",)),
+        ("a, b", ("a", "b")),
+        (["a", "b"], ("a", "b")),
+        ({"read": "a", "write": ["b", "c"]}, ReadWrite(read=("a",), write=("b", "c"))),
+    ],
 )
 def test_a_route_is_a_name_a_list_or_one_for_reading_and_one_for_writing(backend: object, expected: object) -> None:
     assert expected == DeviceEntry.model_validate({"device": "M:X", "backend": backend}).backend

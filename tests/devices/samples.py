@@ -7,6 +7,7 @@ import numpy as np
 from gateway.core.batch import ReadingBatch, batch_of
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import DataRequest
+from gateway.core.route import Route
 from gateway.core.status import OK, Status
 from gateway.core.values import Reading, Value
 from gateway.plan.model import Confirm, DevicePlan, Kind, Watch
@@ -19,7 +20,7 @@ def request(device: str = "M:OUTTMP", event: str = "p,1000") -> DataRequest:
 
 
 def watch(kind: Kind = Kind.SCALAR, length: int = 1, event: str = "p,1000", device: str = "M:OUTTMP") -> Watch:
-    return Watch(request(device, event), kind, length, "dpm")
+    return Watch(request(device, event), kind, length, ("dpm",))
 
 
 def scalars(count: int) -> list[Watch]:
@@ -60,4 +61,4 @@ def identity(rows: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 def device_plan(
     name: str = "Z:ACLTST", confirm: Confirm | None = None, reading_row: int = -1, setting_row: int = -1
 ) -> DevicePlan:
-    return DevicePlan(name, DeviceInfo(name), "dpm", "dpm", True, confirm, 5.0, reading_row, setting_row)
+    return DevicePlan(name, DeviceInfo(name), Route(("dpm",), ("dpm",)), True, confirm, 5.0, reading_row, setting_row)

@@ -347,15 +347,20 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
         suffix = {Role.READING: "", Role.STATUS_BIT: ":STS:name"}.get(role, f":{role.value}")
         assert f"| `X{suffix}` |" in page, role
     clock = SystemClock()
-    config = load('backends: {name: {url: "sim:"}}\ndevices: [{device: "M:OUTTMP"}]', "text", {}, str)
-    backend = open_any("name", config.backends["name"].url, clock, str)
+    text = 'backends: {name: {url: "sim:"}, a: {url: "sim:"}, b: {url: "sim:"}}\ndevices:\n'
+    text += '  - {device: "M:OUTTMP", backend: name}\n  - {device: "G:AMANDA", backend: [a, b]}\n'
+    config = load(text, "text", {}, str)
+    backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     try:
-        gateway = Gateway(build_plan(config, {})[0], {"name": backend}, clock, ca_settings({}, (), (), 0))
+        gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0))
+        gateway._assemble(_Queue())  # type: ignore[arg-type]
         names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]
     finally:
-        backend.close()
+        for backend in backends.values():
+            backend.close()
+    names = {name for name in names if not name.startswith(("BACKEND:a:", "BACKEND:b:"))}
 
-    assert set(re.findall(r"^\| `GW1:(\S+)` \|", page, re.M)) == set(names)
+    assert set(re.findall(r"^\| `GW1:(\S+)` \|", page, re.M)) == names
 
 
 class _Queue:

@@ -72,6 +72,7 @@ class Serving:
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.store = Store(len(plan.watches))
         self.backend = ScriptedBackend("a")
+        self.serves = "a"  # what :GW:BACKEND shows
         self.pull = PullQueue(100, taken=self._taken)
         self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2)
         self.figure = 1.0  # what the gateway's own PV GW1:FIGURE shows
@@ -157,6 +158,7 @@ class Serving:
             self.push.dropped_of,
             self._write,
             lambda changed: self._tell(partial(self.ioc.written, changed)),
+            lambda _: self.serves,
             self.fast,
         )
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)

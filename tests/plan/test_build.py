@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.config.problems import ConfigErrors
 from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.core.route import Route
 from gateway.plan.build import build_plan
 from gateway.plan.family import all_pvs, find
 from gateway.plan.model import Confirm, Kind
@@ -61,7 +62,7 @@ def test_a_device_knows_its_way_of_writing_and_its_place() -> None:
     device = only(planned("{device: 'M:X', writable: true, write_timeout: 3, confirm: {tolerance: 0.1}}"))
 
     assert device.confirm == Confirm(0.1, 2.0, 0.2)
-    assert (device.write_timeout, device.place, device.write_backend) == (3.0, "gw.yaml:4", "a")
+    assert (device.write_timeout, device.place, device.route) == (3.0, "gw.yaml:4", Route(("a",), ("a",)))
     assert device.word_row == 2
 
 

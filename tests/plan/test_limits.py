@@ -1,12 +1,13 @@
 """What EPICS cannot hold is said."""
 
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
+from gateway.core.route import Route
 from gateway.plan.limits import limits
 from gateway.plan.model import DevicePlan
 
 
 def said(info: DeviceInfo, name: str = "M:X") -> list[str]:
-    return list(limits(DevicePlan(name, info, "a", "a", False, None, 5.0)))
+    return list(limits(DevicePlan(name, info, Route(("a",), ("a",)), False, None, 5.0)))
 
 
 def test_of_an_ordinary_device_nothing() -> None:

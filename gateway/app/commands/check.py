@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
 def _lines(plan: Plan) -> Iterator[tuple[DevicePlan, PvSpec, str, str]]:
     """Device, PV, data request and route of every PV."""
     for device in plan.devices.values():
-        route = device.read_backend
-        if device.writable and device.write_backend != route:
-            route = f"read {route}, write {device.write_backend}"
+        route = device.route.text(device.writable)
         for spec in family(plan, device):
             if spec.row >= 0:
                 yield device, spec, str(plan.watches[spec.row].request), route
@@ -82,8 +80,7 @@ def _print_json(plan: Plan, warnings: list[str]) -> None:
             "writable": spec.writable and plan.writes,
             "drf": drf or None,
             "write": str(spec.write) if spec.write else None,
-            "read_backend": device.read_backend,
-            "write_backend": device.write_backend if device.writable else None,
+            "route": {"read": device.route.read, "write": device.route.write if device.writable else []},
             "labels": list(spec.labels),
             "units": spec.units,
             "place": device.place,

@@ -32,7 +32,7 @@ def test_it_prints_name_type_request_and_route_of_every_pv(config: Path, capsys:
     assert rows["M:OUTTMP"] == ["M:OUTTMP", "double", "M:OUTTMP.READING@P,1000,TRUE", "sim"]
     assert rows["Z:OTHER"][:2] == ["Z:OTHER", "double[4]"]
     assert rows["Z:ACLTST:SP"][2] == "off"
-    assert "read sim, write dpm" in out
+    assert "read sim; write dpm" in out
     assert "every put is refused: gateway.writes is off" in out
     assert "faster than the 67 ms" in err
 
@@ -44,7 +44,8 @@ def test_what_the_simulator_in_the_process_knows_counts(config: Path, capsys: py
     pvs = {pv["name"]: pv for pv in found["pvs"]}
     assert pvs["M:OUTTMP"]["units"] == "degF"
     assert pvs["Z:ACLTST:SP"]["write"] == "Z:ACLTST.SETTING@N"
-    assert pvs["M:OUTTMP"]["write_backend"] is None
+    assert pvs["M:OUTTMP"]["route"] == {"read": ["sim"], "write": []}
+    assert pvs["Z:ACLTST"]["route"] == {"read": ["sim"], "write": ["dpm"]}
     assert len(found["warnings"]) == 2
 
 

@@ -16,9 +16,9 @@ from simulator.dpm_settings import apply_settings
 from simulator.facility import Facility
 from simulator.logger_data import LIVE, NO_SOURCE, logged, source_status, source_word
 from simulator.schedule import Member, Schedule, Tick, effective_event
+from simulator.set_order import SILENT_NS
 
 HEARTBEAT_NS = 2_000_000_000
-SILENT_NS = 5_000_000_000
 SERVICE = "daeset/bd@localhost"
 
 Outgoing: TypeAlias = dpm.Reply | Tick

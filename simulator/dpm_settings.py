@@ -1,13 +1,14 @@
-"""ApplySettings: order, duplicates and statuses (dpm-http.md 10). Pure."""
+"""ApplySettings: what is set, and the statuses of it (dpm-http.md 10). Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.drf import DataRequest
-from gateway.core.status import BAD_REQUEST, SUPERSEDED, Status
+from gateway.core.status import BAD_REQUEST, Status
 from gateway.core.values import SettingValue
 from gateway.wire import dpm
 from simulator.facility import Facility
+from simulator.set_order import set_all
 
 Stored = Mapping[int, "DataRequest | Status"]  # what was added under a reference, or why it is no good
 
@@ -23,20 +24,10 @@ def apply_settings(
 ) -> tuple[dpm.ApplySettingsReply, bool]:
     """The reply, and whether it is late because a silent front end was among those set."""
     entries = _entries(message)
-    superseded = _superseded(entries, stored)
-    statuses, late = [], False
-    for place, entry in enumerate(entries):
-        target = stored.get(entry.ref_id, BAD_REQUEST)
-        if isinstance(target, Status):
-            status = target
-        elif place in superseded:
-            status = SUPERSEDED
-        else:
-            found = facility.check(target)
-            status = found if found.failed else facility.write(target, entry.value, now_ns)
-            late = late or facility.silent(target)
-        statuses.append(dpm.SettingStatus(entry.ref_id, status.packed))
-    return dpm.ApplySettingsReply(tuple(statuses)), late
+    wishes = [(stored.get(entry.ref_id, BAD_REQUEST), entry.value) for entry in entries]
+    statuses, late = set_all(facility, wishes, now_ns)
+    found = (dpm.SettingStatus(entry.ref_id, one.packed) for entry, one in zip(entries, statuses, strict=True))
+    return dpm.ApplySettingsReply(tuple(found)), late
 
 
 def _entries(message: dpm.ApplySettings) -> list[_Entry]:
@@ -45,17 +36,3 @@ def _entries(message: dpm.ApplySettings) -> list[_Entry]:
     found += [_Entry(setting.ref_id, setting.data) for setting in message.scaled_array or ()]
     found += [_Entry(setting.ref_id, setting.data) for setting in message.text_array or ()]
     return found
-
-
-def _superseded(entries: list[_Entry], stored: Stored) -> set[int]:
-    """The places of settings whose device, property and range come again later."""
-    key: Callable[[DataRequest], tuple[object, ...]] = lambda r: (r.device, r.property, r.range and r.range.normal())  # noqa: E731
-    newest: dict[tuple[object, ...], int] = {}
-    old: set[int] = set()
-    for place, entry in enumerate(entries):
-        target = stored.get(entry.ref_id)
-        if isinstance(target, DataRequest):
-            if key(target) in newest:
-                old.add(newest[key(target)])
-            newest[key(target)] = place
-    return old

@@ -26,7 +26,7 @@ from simulator.models import KINDS, Constant, Model, Sum, replay, seeded
 from simulator.raw import RAW_TYPES
 from simulator.yaml_section import Section, root
 
-_LONGEST = 32768  # elements
+_LONGEST = 1_000_000  # elements: 8 MB, more than one message of gRPC holds by default
 _BEHAVIOURS = {behaviour.value: behaviour for behaviour in Behaviour}
 _FULL_WORD = 0xFFFFFFFF
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
 from simulator.control import ControlPort
+from simulator.daq_manners import DPM, Manners
 from simulator.dpm_list import SERVICE
 from simulator.dpm_server import DpmServer
 from simulator.facility import Facility
@@ -20,7 +21,10 @@ _WRITTEN = {"control": "http://{}:{}"}  # how an address stands in a ready file;
 class Server(Protocol):
     """One service that listens."""
 
-    address: tuple[str, int]
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens; what was wished for until it does."""
+        ...
 
     def start(self) -> None:
         """Listen and serve; BadInput, one sentence, when the port cannot be had."""
@@ -34,7 +38,8 @@ class Server(Protocol):
 class Services:
     """What `acgate simulate` runs. `ports` says which services, by the keys of a ready file; 0 is any free port.
 
-    `sent_log` names a CSV file that gets every value that is sent (see `SentLog`).
+    `sent_log` names a CSV file that gets every value that is sent (see `SentLog`). `jwt_secret` names a file that turns
+    on the check of tokens, and `manners` says what kind of server that of gRPC is.
     """
 
     def __init__(
@@ -46,11 +51,15 @@ class Services:
         host: str = "127.0.0.1",
         sent_log: Path | None = None,
         service: str = SERVICE,
+        jwt_secret: Path | None = None,
+        manners: Manners = DPM,
     ) -> None:
         self.facility = facility
+        self._jwt_secret, self._manners = jwt_secret, manners
         self._clock, self._host, self._service, self._log_path = clock, host, service, sent_log
         self._makers: dict[str, Callable[[int, SentLog | None], Server]] = {
             "dpm_http": self._dpm_http,
+            "dpm_grpc": self._dpm_grpc,
             "control": self._control,
         }
         self._ports = {key: ports[key] for key in self._makers if key in ports}
@@ -83,6 +92,19 @@ class Services:
         return DpmServer(
             self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, service=self._service
         )
+
+    def _dpm_grpc(self, port: int, log: SentLog | None) -> Server:
+        try:
+            from simulator.grpc_server import GrpcServer
+            from simulator.tokens import TokenCheck
+        except ImportError as error:
+            raise BadInput(f"DPM over gRPC needs {error.name}; pip install 'acgate[grpc]'") from None
+        secret = self._jwt_secret
+        check = TokenCheck.from_file(secret, lambda: self._clock.now_ns() / 1e9) if secret is not None else None
+        return GrpcServer(
+            self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, check=check,
+            manners=self._manners,
+        )  # fmt: skip
 
     def _control(self, port: int, log: SentLog | None) -> Server:
         del log

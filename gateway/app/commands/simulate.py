@@ -1,7 +1,9 @@
 """`acgate simulate`: the simulated central services alone (contract.md 5)."""
 
 import argparse
+import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from gateway.app.config_file import read_text
@@ -13,16 +15,15 @@ from simulator.facility import Facility, load_facility, shipped_facility
 from simulator.services import Services
 
 _UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not served
-    "--dpm-grpc-port": "DPM over gRPC",
     "--devdb-port": "the device database",
     "--acl-port": "ACL over HTTP",
 }
 _UNBUILT = {  # option: its metavar, and what it will be for; whoever relies on one of these must not be left without
     "--amqp": ("URL", "the DataBroker over AMQP"),
     "--keytab": ("FILE", "Kerberos"),
-    "--jwt-secret": ("FILE", "JWT checking"),
 }
-_SERVICES = {"dpm_http": "DPM/HTTP", "control": "control port (POST /faults)"}
+_DPM_GRPC_PORT = 50051
+_SERVICES = {"dpm_http": "DPM/HTTP", "dpm_grpc": "DPM/gRPC", "control": "control port (POST /faults)"}
 
 
 def port(text: str) -> int:
@@ -58,6 +59,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dpm-http-port", metavar="PORT", type=port, default=6802, help="0 is any free one (default 6802)"
     )
     parser.add_argument(
+        "--dpm-grpc-port", metavar="PORT", type=port, help="0 is any free one (default 50051, where that is free)"
+    )
+    parser.add_argument(
+        "--jwt-secret", metavar="FILE", type=Path, help="settings over gRPC need a token signed with this secret"
+    )
+    parser.add_argument(
         "--control-port", metavar="PORT", type=port, help="serve POST /faults there; default: not served"
     )
     parser.add_argument("--synthetic", metavar="N", type=_count, help="add N devices S:D00000 ...")
@@ -79,13 +86,20 @@ def run(args: argparse.Namespace) -> int:
     for option, (_, service) in _UNBUILT.items():
         if given[option.removeprefix("--").replace("-", "_")] is not None:
             raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
-    ports = {"dpm_http": args.dpm_http_port, "control": args.control_port}
+    ports = {
+        "dpm_http": args.dpm_http_port,
+        "dpm_grpc": _usual("dpm_grpc", _DPM_GRPC_PORT, "grpc", args)
+        if args.dpm_grpc_port is None
+        else args.dpm_grpc_port,
+        "control": args.control_port,
+    }
     services = Services(
         _facility(args),
         SystemClock(),
         {key: port for key, port in ports.items() if port is not None},
         host=args.host,
         sent_log=args.sent_log,
+        jwt_secret=args.jwt_secret,
     )
     with StopSignal() as stop:
         services.start()
@@ -99,6 +113,20 @@ def run(args: argparse.Namespace) -> int:
         finally:
             ended = services.stop()
     return 0 if ended else 1
+
+
+def _usual(key: str, number: int, library: str, args: argparse.Namespace) -> int | None:
+    """The usual port of a service that nobody asked for, 0 where it is taken; None without the library it needs."""
+    if find_spec(library) is None:
+        sys.stderr.write(f"{_SERVICES[key]} is not served: it needs pip install 'acgate[grpc]'\n")
+        return None
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            link.bind((args.host, number))
+        except OSError:
+            return 0
+    return number
 
 
 def _facility(args: argparse.Namespace) -> Facility:

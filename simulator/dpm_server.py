@@ -5,12 +5,11 @@ Nothing here blocks: who does not read fills a bounded buffer and is dropped; th
 
 import selectors
 import socket
-import struct
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from gateway.core.errors import BadInput, ProtocolError
+from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
 from gateway.runtime.worker import StopToken, Worker
 from simulator.acnet_stream import AcnetStream
@@ -18,6 +17,7 @@ from simulator.dpm_list import SERVICE
 from simulator.dpm_stream import ClientStream, OpenLists
 from simulator.facility import Facility
 from simulator.faults import Fault, Faults
+from simulator.listening import ABORT, bound
 from simulator.sent_log import SentLog
 
 NAME = "dpm_http"
@@ -26,7 +26,6 @@ _HELD = 1 << 20  # bytes that a hanging server takes from a client
 _CHUNK = 1 << 16
 _LONGEST_WAIT_S = 0.05  # until a commanded fault is seen
 _GARBAGE = (8).to_bytes(4, "big") + b"\xde\xad\xbe\xef" * 2
-_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
 @dataclass(slots=True, eq=False)
@@ -85,28 +84,12 @@ class DpmServer:
 
     def start(self) -> None:
         """Listen and serve. BadInput, one sentence, when the port cannot be had."""
-        self._listener = self._bound(self._wanted)
+        self._listener = bound(self._wanted, "DPM")
         self._listener.listen(128)
         self.address = self._listener.getsockname()[:2]
         self._waker, self._woken = socket.socketpair()
         self._zero = (self._clock.now_ns(), self._clock.monotonic())
         self._worker.start()
-
-    @staticmethod
-    def _bound(address: tuple[str, int]) -> socket.socket:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setblocking(False)
-        try:
-            bound.bind(address)
-        except (OSError, OverflowError) as error:
-            bound.close()
-            reason = error.strerror if isinstance(error, OSError) else "no such port"
-            raise BadInput(
-                f"the simulated DPM cannot listen on {address[0]}:{address[1]} ({reason}); "
-                "choose another port, 0 takes any free one"
-            ) from None
-        return bound
 
     def stop(self, timeout: float = 2.0) -> bool:
         """Close everything; False when the worker did not end in time. Safe to call twice."""
@@ -185,7 +168,7 @@ class DpmServer:
             if not listening:
                 self._selector.unregister(self._listener)
                 self._listener.close()
-                self._listener = self._bound(self.address)
+                self._listener = bound(self.address, "DPM")
             else:
                 self._listener.listen(128)
                 self._selector.register(self._listener, selectors.EVENT_READ)
@@ -215,7 +198,7 @@ class DpmServer:
             self._selector.unregister(client.socket)
         if abort:
             with suppress(OSError):  # already reset by the other end
-                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         client.socket.close()
 
     def _serve(self, client: _Client, events: int) -> None:

@@ -79,6 +79,13 @@ class Facility:
             span = device.span(request)
             return span if isinstance(span, Status) else OK
 
+    def element_size(self, request: DataRequest) -> int:
+        """Bytes of one element of the property; 1 where there is none."""
+        with self._lock:
+            device = self._find(request.device)
+            shape = device.shape(request.property) if device and request.property else None
+            return shape[1] if shape else 1
+
     def silent(self, request: DataRequest) -> bool:
         """Whether the answer is 1/-49, which a protocol must give late (dpm-http.md 7.2)."""
         with self._lock:

@@ -19,6 +19,10 @@ class Fault(Enum):
     SILENT = "silent"  # requests are carried out, nothing is sent
     NO_HEARTBEAT = "no_heartbeat"  # everything but heartbeats
     GARBAGE = "garbage"  # what is sent cannot be understood
+    HTTP_500 = "http_500"  # ACL: each call fails with HTTP 500
+    HTML = "html"  # ACL: a page for people in place of the text
+    HALF = "half"  # ACL: half an answer, then the connection is closed
+    FEWER_LINES = "fewer_lines"  # ACL: the last line is missing
 
 
 class Faults:

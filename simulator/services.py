@@ -7,6 +7,7 @@ from typing import Protocol
 
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
+from simulator.acl_server import PATH, AclServer
 from simulator.control import ControlPort
 from simulator.daq_manners import DPM, Manners
 from simulator.dpm_list import SERVICE
@@ -15,7 +16,8 @@ from simulator.facility import Facility
 from simulator.faults import Faults
 from simulator.sent_log import SentLog
 
-_WRITTEN = {"control": "http://{}:{}"}  # how an address stands in a ready file; the others are host:port
+# how an address stands in a ready file; the others are host:port
+_WRITTEN = {"control": "http://{}:{}", "acl": f"http://{{}}:{{}}{PATH}"}
 
 
 class Server(Protocol):
@@ -60,6 +62,7 @@ class Services:
         self._makers: dict[str, Callable[[int, SentLog | None], Server]] = {
             "dpm_http": self._dpm_http,
             "dpm_grpc": self._dpm_grpc,
+            "acl": self._acl,
             "control": self._control,
         }
         self._ports = {key: ports[key] for key in self._makers if key in ports}
@@ -106,6 +109,9 @@ class Services:
             manners=self._manners,
         )  # fmt: skip
 
+    def _acl(self, port: int, log: SentLog | None) -> Server:
+        return AclServer(self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log)
+
     def _control(self, port: int, log: SentLog | None) -> Server:
         del log
         return ControlPort(self.facility, self.faults, port, self._host)
@@ -115,6 +121,13 @@ class Services:
         """The server of DPM/HTTP, which was started."""
         server = self.servers["dpm_http"]
         assert isinstance(server, DpmServer)
+        return server
+
+    @property
+    def acl(self) -> AclServer:
+        """The server of ACL, which was started."""
+        server = self.servers["acl"]
+        assert isinstance(server, AclServer)
         return server
 
     @property

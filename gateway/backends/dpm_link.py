@@ -3,13 +3,12 @@
 A link belongs to one thread at a time. Whatever goes wrong with it is a LinkLost; it is of no use afterwards.
 """
 
-import os
 import select
 import socket
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
+from gateway.backends.tcp import connect, said, until_ready
 from gateway.backends.wake import Wake
 from gateway.core.errors import AcgateError, ProtocolError
 from gateway.core.ports import Clock
@@ -18,7 +17,6 @@ from gateway.wire.dpm_connection import DpmConnection, Received, Role, StreamErr
 
 _CHUNK = 1 << 18  # bytes taken from the socket at once
 _PILE = 256  # chunks that may have piled up on an idle link
-_SLICE = 0.2  # s between two looks whether it was cancelled, where no wake is polled
 
 
 class LinkLost(AcgateError):
@@ -129,44 +127,19 @@ class DpmLink:
 
     def _connect_any(self, deadline: float) -> socket.socket:
         """A socket connected to the first address of the host that answers."""
-        reason = "the name has no address"
         try:
-            host = self._address.host.strip("[]")
-            for family, _, _, _, place in socket.getaddrinfo(host, self._address.port, type=socket.SOCK_STREAM):
-                made = socket.socket(family, socket.SOCK_STREAM)
-                try:
-                    self._connect(made, (str(place[0]), int(place[1])), deadline)
-                except OSError as error:
-                    made.close()
-                    reason = _said(error)
-                except LinkLost:
-                    made.close()
-                    raise
-                else:
-                    return made
-        except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
-            reason = _said(error)
-        raise self._lost(f"cannot connect: {reason}")
-
-    def _connect(self, made: socket.socket, place: tuple[str, int], deadline: float) -> None:
-        made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        with suppress(BlockingIOError):
-            made.connect(place)
-        self._until(made, select.POLLOUT, deadline, "cannot connect: no answer in time")
-        if error := made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(error, os.strerror(error))
+            return connect(self._address.host, self._address.port, deadline, self._clock, self._cancelled)
+        except OSError as error:
+            raise self._lost(f"cannot connect: {said(error)}") from None
 
     def _until(self, waited: socket.socket, event: int, deadline: float, reason: str) -> None:
         """Wait until the socket is ready; LinkLost with this reason when it is not by the deadline."""
-        poll = select.poll()
-        poll.register(waited, event)
-        while not poll.poll(max(0.0, min(_SLICE, deadline - self._clock.monotonic())) * 1000 + 1):
-            if self._cancelled():
-                raise self._lost("closed here")
-            if self._clock.monotonic() >= deadline:
-                raise self._lost(reason)
+        try:
+            until_ready(waited, event, deadline, self._clock, self._cancelled)
+        except TimeoutError:
+            raise self._lost(reason) from None
+        except ConnectionAbortedError as error:
+            raise self._lost(str(error)) from None
 
     def _send_bytes(self, sink: socket.socket, data: bytes, deadline: float) -> None:
         left = memoryview(data)
@@ -177,14 +150,14 @@ class DpmLink:
                 except BlockingIOError:
                     self._until(sink, select.POLLOUT, deadline, "the server takes no more bytes")
         except OSError as error:
-            raise self._lost(_said(error), not self._got_bytes) from None
+            raise self._lost(said(error), not self._got_bytes) from None
 
     def _take(self, source: socket.socket) -> Received:
         try:
             # into a buffer that stays: a new one of this size for every read costs more than the read
             data = bytes(memoryview(self._buffer)[: source.recv_into(self._buffer)])
         except OSError as error:
-            raise self._lost(_said(error), not self._got_bytes) from None
+            raise self._lost(said(error), not self._got_bytes) from None
         try:
             if not data:
                 self._connection.eof()
@@ -197,8 +170,3 @@ class DpmLink:
             return error.before
         except ProtocolError as error:
             raise self._lost(str(error), not self._got_bytes) from None
-
-
-def _said(error: OSError | UnicodeError) -> str:
-    """The reason in the system's words."""
-    return getattr(error, "strerror", None) or str(error)

@@ -105,7 +105,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
             return running.enter_context(start(folder, words, environment))
 
         demo = begun("demo", EPICS_CAS_SERVER_PORT=str(free_port()))
-        simulated = begun("simulate", "--dpm-http-port", "0", "--control-port", "0")
+        simulated = begun("simulate", "--dpm-http-port", "0", "--acl-port", "0", "--control-port", "0")
         control = str(simulated.ready["control"]).removeprefix("http://")
         found.instead["demo"] = {"127.0.0.1:6802": str(demo.ready["dpm_http"])}
         found.instead["own"] = {"127.0.0.1:6802": str(simulated.ready["dpm_http"]), "127.0.0.1:8889": control}

@@ -197,7 +197,9 @@ class Site:
 
     def simulate(self, *options: str, port: int = 0) -> Running:
         """The simulated services, ready, with a control port."""
-        return self.acgate("simulate", "--dpm-http-port", str(port), "--control-port", "0", *options, ready=True)
+        return self.acgate(
+            "simulate", "--dpm-http-port", str(port), "--acl-port", "0", "--control-port", "0", *options, ready=True
+        )
 
     def run(self, config: str, ca_port: int = 0) -> Running:
         """The gateway with this configuration, ready."""

@@ -16,14 +16,18 @@ from simulator.services import Services
 
 _UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not served
     "--devdb-port": "the device database",
-    "--acl-port": "ACL over HTTP",
 }
 _UNBUILT = {  # option: its metavar, and what it will be for; whoever relies on one of these must not be left without
     "--amqp": ("URL", "the DataBroker over AMQP"),
     "--keytab": ("FILE", "Kerberos"),
 }
-_DPM_GRPC_PORT = 50051
-_SERVICES = {"dpm_http": "DPM/HTTP", "dpm_grpc": "DPM/gRPC", "control": "control port (POST /faults)"}
+_USUAL = {"dpm_grpc": 50051, "acl": 8081}  # ports that are taken where they are free and nobody said another
+_SERVICES = {
+    "dpm_http": "DPM/HTTP",
+    "dpm_grpc": "DPM/gRPC",
+    "acl": "ACL over HTTP",
+    "control": "control port (POST /faults)",
+}
 
 
 def port(text: str) -> int:
@@ -59,6 +63,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dpm-http-port", metavar="PORT", type=port, default=6802, help="0 is any free one (default 6802)"
     )
     parser.add_argument(
+        "--acl-port", metavar="PORT", type=port, help="0 is any free one (default 8081, where that is free)"
+    )
+    parser.add_argument(
         "--dpm-grpc-port", metavar="PORT", type=port, help="0 is any free one (default 50051, where that is free)"
     )
     parser.add_argument(
@@ -88,9 +95,8 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
     ports = {
         "dpm_http": args.dpm_http_port,
-        "dpm_grpc": _usual("dpm_grpc", _DPM_GRPC_PORT, "grpc", args)
-        if args.dpm_grpc_port is None
-        else args.dpm_grpc_port,
+        "dpm_grpc": _wanted("dpm_grpc", args.dpm_grpc_port, args.host, "grpc"),
+        "acl": _wanted("acl", args.acl_port, args.host),
         "control": args.control_port,
     }
     services = Services(
@@ -115,18 +121,20 @@ def run(args: argparse.Namespace) -> int:
     return 0 if ended else 1
 
 
-def _usual(key: str, number: int, library: str, args: argparse.Namespace) -> int | None:
-    """The usual port of a service that nobody asked for, 0 where it is taken; None without the library it needs."""
-    if find_spec(library) is None:
+def _wanted(key: str, given: int | None, host: str, library: str | None = None) -> int | None:
+    """The port that was given, or else the usual one, 0 where that is taken; None without the library it needs."""
+    if given is not None:
+        return given
+    if library is not None and find_spec(library) is None:
         sys.stderr.write(f"{_SERVICES[key]} is not served: it needs pip install 'acgate[grpc]'\n")
         return None
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as link:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            link.bind((args.host, number))
+            link.bind((host, _USUAL[key]))
         except OSError:
             return 0
-    return number
+    return _USUAL[key]
 
 
 def _facility(args: argparse.Namespace) -> Facility:

@@ -35,8 +35,8 @@ class Simulated:
         ready = self._folder / "ready.json"
         ready.unlink(missing_ok=True)
         command = [
-            sys.executable, "-m", "gateway", "simulate", "--dpm-http-port", str(self.port), "--ready-file", str(ready),
-            "--sent-log", str(self._log), *self._options,
+            sys.executable, "-m", "gateway", "simulate", "--dpm-http-port", str(self.port), "--acl-port", "0",
+            "--ready-file", str(ready), "--sent-log", str(self._log), *self._options,
         ]  # fmt: skip
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)

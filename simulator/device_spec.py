@@ -113,6 +113,7 @@ class DeviceSpec:
     commands: tuple[CommandSpec, ...] = ()
     analog: AnalogSpec | None = None
     digital: DigitalSpec | None = None
+    protection: int = 0  # bit mask of the console classes that may set it without a role
 
 
 STANDARD_BITS = (

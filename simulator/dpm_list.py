@@ -1,7 +1,7 @@
 """The life of one DPM list: requests under references, started and stopped as one (dpm-http.md 6). Pure.
 
 Times are handed in. `handle` and `due` give what is to be sent, in order: messages, and ticks of many numbers.
-Periods below 67 ms are served as asked, as Scalars. Authentication is played without being checked.
+Periods below 67 ms are served as asked, as Scalars. Who the client is, the identity knows.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from gateway.core.drf import DataRequest
 from gateway.core.errors import BadRequest
 from gateway.core.status import BAD_EVENT, BAD_REQUEST, OK, Status
 from gateway.wire import dpm
+from simulator.dpm_identity import Anybody, Identity
 from simulator.dpm_replies import data_reply, device_info_reply, status_reply
 from simulator.dpm_settings import apply_settings
 from simulator.facility import Facility
@@ -19,7 +20,6 @@ from simulator.schedule import Member, Schedule, Tick, effective_event
 from simulator.set_order import SILENT_NS
 
 HEARTBEAT_NS = 2_000_000_000
-SERVICE = "daeset/bd@localhost"
 
 Outgoing: TypeAlias = dpm.Reply | Tick
 
@@ -36,10 +36,10 @@ class _Stored:
 class DpmList:
     """The requests of one connection. Not thread-safe; belongs to the loop of its server."""
 
-    def __init__(self, list_id: int, facility: Facility, opened_ns: int, service: str = SERVICE) -> None:
+    def __init__(self, list_id: int, facility: Facility, opened_ns: int, identity: Identity | None = None) -> None:
         self.list_id = list_id
         self.properties: dict[str, str] = {}
-        self._facility, self._service = facility, service
+        self._facility, self._identity = facility, identity or Anybody()
         self._stored: dict[int, _Stored] = {}
         self._changed = True
         self._model = ""
@@ -73,9 +73,9 @@ class DpmList:
         elif isinstance(request, dpm.ApplySettings):
             stream = self._apply(request, now_ns)
         elif isinstance(request, dpm.Authenticate):
-            answer = dpm.AuthenticateReply(self._service, None if request.token else b"")
+            answer = self._identity.authenticate(request.token, now_ns)
         elif isinstance(request, dpm.EnableSettings):
-            answer = dpm.StatusReply(0, 0, -1, 0)
+            answer = self._identity.enable(request.mic, request.message)
         self._count(stream)
         return stream, answer
 
@@ -139,7 +139,8 @@ class DpmList:
 
     def _apply(self, message: dpm.ApplySettings, now_ns: int) -> list[Outgoing]:
         stored = {ref_id: entry.request or entry.bad for ref_id, entry in self._stored.items()}
-        reply, late = apply_settings(self._facility, stored, message, now_ns)
+        role = self.properties.get("ROLE", "")
+        reply, late = apply_settings(self._facility, stored, message, now_ns, self._identity, role)
         if late:
             self._late.append((now_ns + SILENT_NS, reply))
             return []

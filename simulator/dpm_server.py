@@ -6,6 +6,7 @@ Nothing here blocks: who does not read fills a bounded buffer and is dropped; th
 import selectors
 import socket
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
 from gateway.runtime.worker import StopToken, Worker
 from simulator.acnet_stream import AcnetStream
-from simulator.dpm_list import SERVICE
+from simulator.dpm_identity import Anybody, Identity
 from simulator.dpm_stream import ClientStream, OpenLists
 from simulator.facility import Facility
 from simulator.faults import Fault, Faults
@@ -52,13 +53,13 @@ class DpmServer:
         *,
         faults: Faults | None = None,
         sent_log: SentLog | None = None,
-        service: str = SERVICE,
+        identify: Callable[[], Identity] = Anybody,
         buffered: int = BUFFERED,
     ) -> None:
         self._clock, self._wanted, self._buffered = clock, (host, port), buffered
         self._faults = faults or Faults(NAME)
         self._log = sent_log
-        self._lists = OpenLists(facility, service, sent_log, self._beats)
+        self._lists = OpenLists(facility, identify, sent_log, self._beats)
         self._clients: dict[socket.socket, _Client] = {}
         self._listener: socket.socket | None = None
         self._waker: socket.socket | None = None

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.drf import DataRequest
-from gateway.core.status import BAD_REQUEST, Status
+from gateway.core.status import BAD_REQUEST, PRIV, Status
 from gateway.core.values import SettingValue
 from gateway.wire import dpm
+from simulator.dpm_identity import Identity
 from simulator.facility import Facility
 from simulator.set_order import set_all
 
@@ -20,14 +21,24 @@ class _Entry:
 
 
 def apply_settings(
-    facility: Facility, stored: Stored, message: dpm.ApplySettings, now_ns: int
+    facility: Facility, stored: Stored, message: dpm.ApplySettings, now_ns: int, identity: Identity, role: str
 ) -> tuple[dpm.ApplySettingsReply, bool]:
     """The reply, and whether it is late because a silent front end was among those set."""
     entries = _entries(message)
-    wishes = [(stored.get(entry.ref_id, BAD_REQUEST), entry.value) for entry in entries]
+    wishes = [
+        (_target(facility, stored.get(entry.ref_id, BAD_REQUEST), identity, role), entry.value) for entry in entries
+    ]
     statuses, late = set_all(facility, wishes, now_ns)
     found = (dpm.SettingStatus(entry.ref_id, one.packed) for entry, one in zip(entries, statuses, strict=True))
     return dpm.ApplySettingsReply(tuple(found)), late
+
+
+def _target(facility: Facility, stored: DataRequest | Status, identity: Identity, role: str) -> DataRequest | Status:
+    """What is to be set, or why nothing is. Nobody learns which requests are good."""
+    if identity.nobody:
+        return PRIV
+    spec = None if isinstance(stored, Status) or facility.check(stored).failed else facility.spec(stored.device)
+    return stored if spec is None or identity.may_set(spec, role) else PRIV
 
 
 def _entries(message: dpm.ApplySettings) -> list[_Entry]:

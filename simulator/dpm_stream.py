@@ -16,7 +16,8 @@ from gateway.wire import dpm
 from gateway.wire.dpm_connection import DpmConnection, OversizeError, Received, Role, StreamError
 from gateway.wire.dpm_hello import Hello
 from gateway.wire.dpm_rows import encode_scalars
-from simulator.dpm_list import SERVICE, DpmList, Outgoing
+from simulator.dpm_identity import Anybody, Identity
+from simulator.dpm_list import DpmList, Outgoing
 from simulator.dpm_replies import status_reply
 from simulator.facility import Facility
 from simulator.schedule import Tick
@@ -33,7 +34,7 @@ class OpenLists:
     """The lists of a server: ids 4096 to 6143, handed out round robin."""
 
     facility: Facility
-    service: str = SERVICE
+    identify: Callable[[], Identity] = Anybody  # makes what is known of the client of a new list
     sent_log: SentLog | None = None
     heartbeats: Callable[[], bool] = lambda: True
     _open: set[int] = field(default_factory=set)
@@ -47,7 +48,7 @@ class OpenLists:
             self._next += 1
         self._next += 1
         self._open.add(list_id)
-        return DpmList(list_id, self.facility, now_ns, self.service)
+        return DpmList(list_id, self.facility, now_ns, self.identify())
 
     def close(self, closed: DpmList) -> None:
         """The list is disposed of."""

@@ -17,10 +17,12 @@ from simulator.answer import Answer
 from simulator.device import SimulatedDevice
 from simulator.device_spec import DeviceSpec
 from simulator.facility_file import parse_facility
+from simulator.permissions import Permissions
 from simulator.synthetic import SyntheticDevices, name
 
 REMEMBERED = 10_000  # settings
 SHIPPED = "facility.yaml"
+NOBODY = Permissions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class AppliedSetting:
 class Facility:
     """Devices by name or index. Thread-safe; times are handed in, so it knows no clock."""
 
-    def __init__(self, specs: Iterable[DeviceSpec] = ()) -> None:
+    def __init__(self, specs: Iterable[DeviceSpec] = (), permissions: Permissions = NOBODY) -> None:
+        self.permissions = permissions  # asked by services that know who their clients are
         self._lock = threading.Lock()
         self._devices = {spec.name: SimulatedDevice(spec) for spec in specs}
         self._names = {device.spec.index: name for name, device in self._devices.items()}
@@ -156,7 +159,7 @@ class Facility:
 
 def load_facility(text: str, file: str = SHIPPED) -> Facility:
     """The facility in a YAML text; BadConfig names file, line and key."""
-    return Facility(parse_facility(text, file))
+    return Facility(*parse_facility(text, file))
 
 
 def shipped_facility() -> Facility:

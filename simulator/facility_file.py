@@ -23,6 +23,7 @@ from simulator.device_spec import (
     StatusSpec,
 )
 from simulator.models import KINDS, Constant, Model, Sum, replay, seeded
+from simulator.permissions import Permissions, parse_permissions
 from simulator.raw import RAW_TYPES
 from simulator.yaml_section import Section, root
 
@@ -31,8 +32,8 @@ _BEHAVIOURS = {behaviour.value: behaviour for behaviour in Behaviour}
 _FULL_WORD = 0xFFFFFFFF
 
 
-def parse_facility(text: str, file: str) -> tuple[DeviceSpec, ...]:
-    """The devices of a facility file in order; BadConfig names file, line and key of the first error."""
+def parse_facility(text: str, file: str) -> tuple[tuple[DeviceSpec, ...], Permissions]:
+    """The devices of a facility file in order, and who may set them; BadConfig names file, line and key."""
     top = root(text, file)
     specs: dict[str, DeviceSpec] = {}
     indices: dict[int, str] = {}
@@ -44,8 +45,9 @@ def parse_facility(text: str, file: str) -> tuple[DeviceSpec, ...]:
         if spec.index in indices:
             raise section.wrong(f"{indices[spec.index]} has the index {spec.index} too; every device has its own")
         specs[spec.name], indices[spec.index] = spec, spec.name
+    permissions = parse_permissions(top.section("permissions"))
     top.finish()
-    return tuple(specs.values())
+    return tuple(specs.values()), permissions
 
 
 def _device(section: Section, place: int) -> DeviceSpec:
@@ -80,6 +82,7 @@ def _device(section: Section, place: int) -> DeviceSpec:
         commands=_commands(section, status),
         analog=_analog(section.section("analog")),
         digital=_digital(section.section("digital")),
+        protection=section.whole("protection", 0, 0, _FULL_WORD),
     )
     section.finish()
     _check(section, spec)

@@ -9,8 +9,9 @@ import gssapi
 from gssapi.exceptions import DuplicateTokenError, TokenTooEarlyError, TokenTooLateError
 from gssapi.raw.misc import GSSError
 
-from gateway.core.errors import AcgateError, BadInput, ProtocolError
+from gateway.core.errors import BadInput, ProtocolError
 from gateway.wire.keytab import keytab_principals
+from simulator.rejected import Rejected as Rejected
 
 _FIRST = -1765328384  # of the table krb5 (krb5.h); minor codes are unsigned in GSS-API
 _SENTENCES = {
@@ -22,10 +23,6 @@ _SENTENCES = {
     44: "the token was made for an older or newer key of this service",  # BADKEYVER
 }
 _TABLE = {(_FIRST + number) % (1 << 32): sentence for number, sentence in _SENTENCES.items()}
-
-
-class Rejected(AcgateError):
-    """A token or a signature that is not accepted; the text says why."""
 
 
 class AcceptedContext:

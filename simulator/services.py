@@ -3,18 +3,21 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
 from simulator.acl_server import PATH, AclServer
 from simulator.control import ControlPort
 from simulator.daq_manners import DPM, Manners
-from simulator.dpm_list import SERVICE
+from simulator.dpm_identity import Anybody, Identity, KerberosIdentity, service_name
 from simulator.dpm_server import DpmServer
 from simulator.facility import Facility
 from simulator.faults import Faults
 from simulator.sent_log import SentLog
+
+if TYPE_CHECKING:
+    from simulator.gss_acceptor import Acceptor
 
 # how an address stands in a ready file; the others are host:port
 _WRITTEN = {"control": "http://{}:{}", "acl": f"http://{{}}:{{}}{PATH}"}
@@ -40,8 +43,9 @@ class Server(Protocol):
 class Services:
     """What `acgate simulate` runs. `ports` says which services, by the keys of a ready file; 0 is any free port.
 
-    `sent_log` names a CSV file that gets every value that is sent (see `SentLog`). `jwt_secret` names a file that turns
-    on the check of tokens, and `manners` says what kind of server that of gRPC is.
+    `sent_log` names a CSV file that gets every value that is sent (see `SentLog`). A `keytab` lets services that know
+    Kerberos check tokens, signatures and permissions, `jwt_secret` names a file that turns on the check of tokens, and
+    `manners` says what kind of server that of gRPC is. BadInput when a keytab cannot be used.
     """
 
     def __init__(
@@ -52,13 +56,14 @@ class Services:
         *,
         host: str = "127.0.0.1",
         sent_log: Path | None = None,
-        service: str = SERVICE,
+        keytab: Path | None = None,
         jwt_secret: Path | None = None,
         manners: Manners = DPM,
     ) -> None:
         self.facility = facility
+        self._acceptor = None if keytab is None else _acceptor(keytab)
         self._jwt_secret, self._manners = jwt_secret, manners
-        self._clock, self._host, self._service, self._log_path = clock, host, service, sent_log
+        self._clock, self._host, self._log_path = clock, host, sent_log
         self._makers: dict[str, Callable[[int, SentLog | None], Server]] = {
             "dpm_http": self._dpm_http,
             "dpm_grpc": self._dpm_grpc,
@@ -93,8 +98,14 @@ class Services:
 
     def _dpm_http(self, port: int, log: SentLog | None) -> Server:
         return DpmServer(
-            self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, service=self._service
+            self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, identify=self._identity
         )
+
+    def _identity(self) -> Identity:
+        """What is known of a new client."""
+        if self._acceptor is None:
+            return Anybody()
+        return KerberosIdentity(self._acceptor, service_name(self._acceptor.principals), self.facility.permissions)
 
     def _dpm_grpc(self, port: int, log: SentLog | None) -> Server:
         try:
@@ -140,3 +151,11 @@ class Services:
         self._ended = True
         self._open.close()
         return self._ended
+
+
+def _acceptor(keytab: Path) -> "Acceptor":
+    try:
+        from simulator.gss_acceptor import Acceptor
+    except ImportError as error:
+        raise BadInput(f"a keytab needs {error.name}; pip install 'acgate[kerberos]'") from None
+    return Acceptor(keytab)

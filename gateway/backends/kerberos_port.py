@@ -6,8 +6,6 @@ from gateway.config.models import Kerberos
 from gateway.core.errors import AcgateError, BadInput
 from gateway.core.ports import Clock
 
-INSTALL = "python -m pip install 'acgate[kerberos]'"
-
 
 class KerberosError(AcgateError):
     """Kerberos does not give what is needed; the text is one sentence that says why and what to do."""
@@ -64,6 +62,5 @@ def kerberos_credentials(section: Kerberos, clock: Clock, name: str) -> Credenti
     try:
         from gateway.backends.kerberos import KerberosCredentials
     except ImportError as error:
-        reason = f"backend {name}: auth.kerberos needs the Python package gssapi ({error}); install it: {INSTALL}"
-        raise BadInput(reason) from None
+        raise BadInput(f"backend {name}: auth.kerberos needs {error.name}; pip install 'acgate[kerberos]'") from None
     return KerberosCredentials(section, clock, name)

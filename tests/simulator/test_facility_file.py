@@ -40,7 +40,7 @@ devices:
 
 
 def test_every_key_of_a_device_is_understood():
-    (spec,) = parse_facility(FULL, "f.yaml")
+    (spec,), _ = parse_facility(FULL, "f.yaml")
     assert ("Z:ACLTST", 7, "A device", "p,500") == (spec.name, spec.index, spec.description, spec.event)
     assert PropertyInfo(3, False, "Amps", -1, 1, 2) == spec.reading == spec.setting
     assert (1.0, 2.0, 3.0) == spec.initial
@@ -58,13 +58,14 @@ def test_every_key_of_a_device_is_understood():
 
 
 def test_a_device_with_units_has_a_reading_and_one_without_has_none():
-    with_units, without = parse_facility("devices: [{name: 'A:B', units: V}, {name: 'A:C'}]", "f.yaml")
+    (with_units, without), _ = parse_facility("devices: [{name: 'A:B', units: V}, {name: 'A:C'}]", "f.yaml")
     assert with_units.reading is not None
     assert without.reading is None
 
 
 def test_a_recorded_model_stands_in_the_file():
-    (spec,) = parse_facility('devices: [{name: "A:B", units: V, model: {kind: replay, csv: "0,1\\n1,2\\n"}}]', "f.yaml")
+    text = 'devices: [{name: "A:B", units: V, model: {kind: replay, csv: "0,1\\n1,2\\n"}}]'
+    (spec,), _ = parse_facility(text, "f.yaml")
     assert isinstance(spec.model, Replay)
 
 

@@ -19,7 +19,6 @@ _UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not se
 }
 _UNBUILT = {  # option: its metavar, and what it will be for; whoever relies on one of these must not be left without
     "--amqp": ("URL", "the DataBroker over AMQP"),
-    "--keytab": ("FILE", "Kerberos"),
 }
 _USUAL = {"dpm_grpc": 50051, "acl": 8081}  # ports that are taken where they are free and nobody said another
 _SERVICES = {
@@ -77,6 +76,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--synthetic", metavar="N", type=_count, help="add N devices S:D00000 ...")
     parser.add_argument("--rate", metavar="HZ", type=_rate, help="rate of the synthetic devices (default 1)")
     parser.add_argument("--sent-log", metavar="FILE", type=Path, help="CSV file that gets every value that is sent")
+    parser.add_argument(
+        "--keytab", metavar="FILE", type=Path, help="check Kerberos tokens, signatures and permissions, with these keys"
+    )
     parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
     for option, service in _UNBUILT_PORTS.items():
         parser.add_argument(option, metavar="PORT", type=port, help=f"{service}: not in this version, not served")
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         host=args.host,
         sent_log=args.sent_log,
         jwt_secret=args.jwt_secret,
+        keytab=args.keytab,
     )
     with StopSignal() as stop:
         services.start()

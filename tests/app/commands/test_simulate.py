@@ -15,7 +15,7 @@ from gateway.app.cli import main
     ("argv", "said"),
     [
         (["--amqp", "amqp://localhost"], "--amqp: the DataBroker over AMQP is not in this version"),
-        (["--keytab", "f"], "--keytab: Kerberos is not in this version"),
+        (["--keytab", "f"], "the keytab f cannot be read: No such file"),
         (["--rate", "3"], "add --synthetic N"),
         (["--rate", "fast"], "'fast' is no rate"),
         (["--synthetic", "0"], "'0' is no number of devices"),

@@ -17,6 +17,14 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def checking(tmp_path_factory: pytest.TempPathFactory, kdc: Kdc) -> Iterator[Simulated]:
+    """The same with a keytab: it checks tokens, signatures and permissions."""
+    folder = tmp_path_factory.mktemp("checking")
+    with simulated(folder, "--keytab", str(kdc.keytab), environment=kdc.environment) as started:
+        yield started
+
+
 @pytest.fixture
 def witness(simulator: Simulated) -> Iterator[Witness]:
     """A client that reads, its own process for each test."""

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +24,11 @@ Sent = tuple[int, str]  # stamp in ms and the value as the log writes it
 class Simulated:
     """A simulator process. `start` may be called again after `stop`: it comes back on the same port."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *options: str, port: int = 0, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.port = port
+        self._environment = {**os.environ, **(environment or {})}
         self.ready: dict[str, str] = {}  # what its ready file says
         self._folder, self._options = folder, options
         self._log = folder / "sent.csv"
@@ -39,7 +43,9 @@ class Simulated:
             "--ready-file", str(ready), "--sent-log", str(self._log), *self._options,
         ]  # fmt: skip
         with self._said.open("wb") as said:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            self._process = subprocess.Popen(
+                command, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            )
         deadline = time.monotonic() + _PATIENCE
         while not ready.exists():
             assert self._process.poll() is None, f"the simulator has ended: {self.said()}"
@@ -99,9 +105,9 @@ class Simulated:
 
 
 @contextmanager
-def simulated(folder: Path, *options: str) -> Iterator[Simulated]:
+def simulated(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Simulated]:
     """A simulator that lives as long as the block and then ends as it should."""
-    process = Simulated(folder, *options)
+    process = Simulated(folder, *options, environment=environment)
     process.start()
     try:
         yield process

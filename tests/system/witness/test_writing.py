@@ -1,4 +1,4 @@
-"""The third-party client writes, with a ticket of a real KDC, and reads back what became of it."""
+"""The third-party client writes, with a ticket of a real KDC that the simulator checks, and reads back what became."""
 
 import time
 from typing import Any
@@ -10,6 +10,13 @@ from tests.system.witness.simulated import Simulated
 from tests.system.witness.witness import Witness
 
 SETTLED_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def simulator(checking: Simulated) -> Simulated:
+    """All tests of this file write to the simulator that checks."""
+    return checking
+
 
 REFUSED: list[tuple[str, Any, tuple[int, int]]] = [
     ("Z:NOTFND", 1.0, (16, -13)),  # no such device
@@ -183,7 +190,7 @@ def test_settings_one_after_another_share_an_authenticated_connection(writer: Wi
 def test_two_writers_at_once_are_both_served(simulator: Simulated, kdc: Kdc) -> None:
     with (
         Witness(simulator.port, role="testing", environment=kdc.environment) as one,
-        Witness(simulator.port, environment=kdc.environment) as other,
+        Witness(simulator.port, role="testing", environment=kdc.environment) as other,
     ):
         for number in range(10):
             one.tell("write", "D:RAMPTB[0]", float(number))

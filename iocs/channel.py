@@ -103,6 +103,18 @@ class Channel:
         self._set_alarm(UDF)
         self._data["timestamp"] = TimeStamp(0, 0)
 
+    def limit(self, low: float, high: float) -> None:
+        """Show other alarm limits, NaN where unknown; who asked for property events is told."""
+        if "units" in self._data:
+            self._data["lower_alarm_limit"], self._data["upper_alarm_limit"] = low, high
+            self._tell_properties()
+
+    def _tell_properties(self) -> None:
+        self._encoded.clear()
+        for sink in self._sinks:
+            if sink.mask & ca.DBE_PROPERTY:
+                sink.tell()
+
     def _describe(self, spec: PvSpec) -> None:
         if "units" in self._data:
             self._data["units"] = spec.units.encode("latin-1", "replace")[: UNITS - 1].decode("latin-1")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway.plan.family import family, find, scalar_row
 from gateway.plan.model import Plan, PvSpec, PvType
+from iocs.alarm import AlarmGroup
 from iocs.channel import Channel
 from iocs.control import ControlGroup
 from iocs.diagnostics import DiagnosticsGroup, GatewayGroup, WriteGroup
@@ -16,7 +17,7 @@ from iocs.setting import SettingGroup
 from iocs.status import StatusGroup
 
 GROUPS: tuple[type[DeviceGroup], ...] = (
-    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, HistoryGroup, WriteGroup, DiagnosticsGroup,
+    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, DiagnosticsGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
 LONGEST_NAME = 256

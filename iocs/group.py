@@ -60,6 +60,9 @@ class Ioc:
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
 
+    def __post_init__(self) -> None:
+        self.store.blocks.of(self.plan)
+
     async def put(self, device: Device, setting: Setting, put: Put) -> None:
         """Write and wait; PutFailed with the reason unless it was accepted (and verified, where that is wished)."""
         loop = asyncio.get_running_loop()

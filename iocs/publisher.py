@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from gateway.core.batch import OtherReading, ReadingBatch
+from gateway.core.blocks import AnalogAlarm, DigitalAlarm
 from gateway.core.severity import Alarm, alarm_columns, alarm_of
 from iocs.store import Index, Store
 
@@ -58,6 +59,7 @@ class Publisher:
         value, stamp_ns = batch.value[part], batch.stamp_ns[part]
         status, severity = alarm_columns(value, batch.facility[part], batch.number[part])
         store = self.store
+        store.blocks.judge(index, value, status, severity)
         store.put(index, value, stamp_ns, status, severity)
         for at in np.flatnonzero(store.followed[index]):
             row = int(index[at])
@@ -66,13 +68,21 @@ class Publisher:
     def _other(self, other: OtherReading) -> None:
         store, row, reading = self.store, other.slot, other.reading
         had_value = bool(store.stamp_ns[row])
-        alarm = alarm_of(reading.status, reading.value is not None, had_value)
+        alarm = store.blocks.judge_one(row, alarm_of(reading.status, reading.value is not None, had_value))
+        if isinstance(reading.value, AnalogAlarm | DigitalAlarm):
+            for judged in store.blocks.take(row, reading.value):
+                self._alarm_alone(judged, store.blocks.again(judged, float(store.value[judged])))
         if reading.value is not None:
             store.stamp_ns[row] = reading.stamp_ns
             store.status[row], store.severity[row] = alarm.status, alarm.severity
             store.tell(row, reading.value, reading.stamp_ns, alarm)
-        elif alarm != store.alarm(row):
-            # the last good value and its stamp stay visible (values.md 9.1)
+        else:  # the last good value and its stamp stay visible (values.md 9.1)
+            self._alarm_alone(row, alarm)
+
+    def _alarm_alone(self, row: int, alarm: Alarm) -> None:
+        """Show another alarm of a row with the value and the stamp that it has."""
+        store = self.store
+        if alarm != store.alarm(row):
             index = np.array([row], np.int32)
             store.put(index, store.value[index], store.stamp_ns[index],
                       np.array([alarm.status], np.uint16), np.array([alarm.severity], np.uint16))  # fmt: skip

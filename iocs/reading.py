@@ -17,7 +17,11 @@ class ReadingGroup(DeviceGroup):
 
     @reading.startup
     async def reading(self, instance: Channel, async_lib: Any) -> None:
-        """A plain scalar lives in its row of the store; everything else is told one by one."""
+        """A plain scalar lives in its row of the store; everything else is told one by one.
+
+        The limits follow the alarm block.
+        """
+        self.ioc.store.blocks.follow(instance.spec.row, instance.limit)
         if instance.row < 0:
             self.follow(instance, instance.spec.row, instance.show)
 

@@ -1,17 +1,26 @@
-"""STATUS: the word, and one binary per bit."""
+"""STATUS: the word, and one binary per bit; the digital alarm block colours both."""
 
 import math
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from caproto.server import pvproperty
 
-from gateway.core.blocks import BasicStatus, evaluate_bits, status_word
-from gateway.core.severity import BAD_PLAN, TRIPPED, WRONG_KIND, Alarm, worst
+from gateway.core.blocks import BasicStatus, DigitalAlarm, evaluate_bits, status_word
+from gateway.core.device_info import StatusBit
+from gateway.core.severity import BAD_PLAN, IN_ALARM, NO_ALARM, TRIPPED, WRONG_KIND, Alarm, worst
 from gateway.core.values import Value
 from gateway.plan.model import Role
 from iocs.channel import Channel
 from iocs.group import DeviceGroup
+
+
+class Judged(NamedTuple):
+    """What a channel shows but for the digital alarm block: its alarm, and what the block means for it."""
+
+    alarm: Alarm
+    by_block: Callable[[DigitalAlarm], Alarm]
 
 
 class StatusGroup(DeviceGroup):
@@ -21,32 +30,77 @@ class StatusGroup(DeviceGroup):
     status_word = pvproperty(doc="STATUS word", read_only=True)
     status_bit = pvproperty(doc="one attribute of the STATUS word", read_only=True)
 
+    def __init__(self, *args: Any) -> None:
+        self._block: DigitalAlarm | None = None
+        self._judged: dict[Channel, Judged] = {}
+        super().__init__(*args)
+
     @status_word.startup
     async def status_word(self, instance: Channel, async_lib: Any) -> None:
-        """The word is a scalar of its own row."""
-        self.follow(instance, instance.spec.row, instance.show)
+        """The word is a scalar of its own row. It comes first, and has the group follow the alarm block."""
+        if (row := self.device.plan.digital_row) >= 0:
+            self.follow(instance, row, self._judge_all)
+        self.follow(instance, instance.spec.row, partial(self._show_word, instance))
 
     @status_bit.startup
     async def status_bit(self, instance: Channel, async_lib: Any) -> None:
         """A bit follows the structured status, or the word where only its definition is known."""
         self.follow(instance, instance.spec.row, partial(self._show_bit, instance))
 
+    def _show_word(self, channel: Channel, value: Value | None, stamp_ns: int, alarm: Alarm) -> None:
+        self._show(channel, value, stamp_ns, alarm, _alarm_of_word)
+
     def _show_bit(self, channel: Channel, value: Value | None, stamp_ns: int, alarm: Alarm) -> None:
         bit = channel.spec.bit
         if value is None or bit is None:
-            channel.show(None, stamp_ns, alarm)
+            self._show(channel, None, stamp_ns, alarm)
             return
         state: bool | None
         if isinstance(value, float) and not math.isfinite(value):
-            channel.show(None, stamp_ns, WRONG_KIND)
+            self._show(channel, None, stamp_ns, WRONG_KIND)
             return
         if isinstance(value, BasicStatus):
             state = value.attributes().get(bit.name.lower())
         else:
             state = evaluate_bits(status_word(value), 4, (bit,))[0]  # type: ignore[arg-type]  # the word is a scalar
         if state is None:
-            channel.show(None, 0, BAD_PLAN)  # the device lacks the attribute
-        elif bit.name == "READY" and not state:
-            channel.show(0, stamp_ns, worst(alarm, TRIPPED))
+            self._show(channel, None, 0, BAD_PLAN)  # the device lacks the attribute
         else:
-            channel.show(int(state), stamp_ns, alarm)
+            tripped = bit.name == "READY" and not state
+            alarm = worst(alarm, TRIPPED) if tripped else alarm
+            self._show(channel, int(state), stamp_ns, alarm, partial(_alarm_of_bit, bit, state))
+
+    def _show(
+        self,
+        channel: Channel,
+        value: Value | None,
+        stamp_ns: int,
+        alarm: Alarm,
+        by_block: Callable[[DigitalAlarm], Alarm] = lambda _: NO_ALARM,
+    ) -> None:
+        self._judged[channel] = Judged(alarm, by_block)
+        channel.show(value, stamp_ns, self._alarm(channel))
+
+    def _alarm(self, channel: Channel) -> Alarm:
+        alarm, by_block = self._judged[channel]
+        return alarm if self._block is None else worst(alarm, by_block(self._block))
+
+    def _judge_all(self, value: Value | None, _: int, __: Alarm) -> None:
+        """News of the block; one that cannot be read leaves what it said last."""
+        if isinstance(value, DigitalAlarm):
+            self._block = value
+            for channel in self._judged:
+                if (alarm := self._alarm(channel)) != channel.alarm_now:
+                    channel.show(None, 0, alarm)
+
+
+def _alarm_of_word(block: DigitalAlarm) -> Alarm:
+    return IN_ALARM if block.alarm_enable and block.alarm_status else NO_ALARM
+
+
+def _alarm_of_bit(bit: StatusBit, state: bool, block: DigitalAlarm) -> Alarm:
+    """A bit is in alarm when the block is, watches it, and its state is not the nominal one (devdb.md 5.3)."""
+    watched = bool(bit.mask & block.mask)
+    if not watched or state == evaluate_bits(block.nominal & 0xFFFFFFFF, 4, (bit,))[0]:
+        return NO_ALARM
+    return _alarm_of_word(block)

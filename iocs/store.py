@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from gateway.core.severity import UDF, Alarm
 from gateway.core.values import Value
+from iocs.blocks import AlarmBlocks
 from iocs.fast.rows import Alarms, Column, Readings, Stamps
 
 log = logging.getLogger("acgate.store")
@@ -33,6 +34,7 @@ class Store:
         self.stamp_ns = np.zeros(size, np.int64)  # Unix, UTC; 0 before the first value
         self.status = np.full(size, UDF.status, np.uint16)  # EPICS STAT
         self.severity = np.full(size, UDF.severity, np.uint16)
+        self.blocks = AlarmBlocks(size)
         self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
         self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
         self._listeners: dict[RowListener, int] = {}

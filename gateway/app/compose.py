@@ -214,9 +214,9 @@ def count_pvs(plan: Plan) -> int:
     counts: dict[tuple[object, ...], int] = {}
     total = 0
     for device in plan.devices.values():
-        rows = tuple(row >= 0 for row in (device.reading_row, device.setting_row, device.word_row, device.status_row))
         kinds = tuple(plan.watches[row].kind for row in device.rows())
-        shape = (rows, kinds, device.writable, len(device.info.bits), bool(device.info.commands))
+        values = device.reading_row >= 0, device.setting_row >= 0
+        shape = (values, kinds, device.writable, len(device.info.bits), bool(device.info.commands))
         if shape not in counts:
             counts[shape] = sum(1 for _ in family(plan, device))
         total += counts[shape]

@@ -23,6 +23,8 @@ _FIELDS = {  # which fields have a PV of their own
     Property.SETTING: ("SCALED", "PRIMARY", "RAW"),
     Property.STATUS: (None, "ALL"),
     Property.CONTROL: (None, "SCALED"),
+    Property.ANALOG: ("ALL",),
+    Property.DIGITAL: ("ALL",),
 }
 
 
@@ -63,7 +65,7 @@ class Entries:
             raise self._wrong(path, "device", reason)
         fields = None if request.property is None else _FIELDS.get(request.property)
         if fields is None:
-            reason = f"{request.property_word} has no PVs; name READING, SETTING, STATUS or CONTROL"
+            reason = f"{request.property_word} has no PVs; name READING, SETTING, STATUS, CONTROL, ANALOG or DIGITAL"
             raise self._wrong(path, "device", reason)
         if request.field not in fields:
             reason = f"the field {request.field} of {request.property_word} has no PV of its own; leave it out"

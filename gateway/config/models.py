@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Dis
 from gateway.config.backend_url import BackendUrl
 from gateway.config.commands import COMMANDS
 from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
-from gateway.core.errors import BadUrl
+from gateway.core.drf_events import parse_event
+from gateway.core.errors import BadRequest, BadUrl
 
-PropertyName = Literal["reading", "setting", "status", "control"]
+PropertyName = Literal["reading", "setting", "status", "control", "analog", "digital"]
 
 
 def _words(value: object) -> object:
@@ -35,6 +36,16 @@ def _url(value: str) -> str:
         BackendUrl.parse(value)
     except BadUrl as error:
         raise ValueError(str(error)) from None
+    return value
+
+
+def _event(value: str) -> str:
+    try:
+        event = parse_event(value)
+    except BadRequest as error:
+        raise ValueError(f"invalid event {error}") from None
+    if not event.repeats or event.mode == "U":
+        raise ValueError(f"{value!r} gives no stream of readings; write for example p,2000")
     return value
 
 
@@ -65,6 +76,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Names = Annotated[
     tuple[str, ...], Field(min_length=1), BeforeValidator(_words, json_schema_input_type=str | tuple[str, ...])
 ]
+Event = Annotated[str, AfterValidator(_event)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)]
 Interfaces = Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], BeforeValidator(_words)]
 Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=Literal["on", "off"] | bool)]
@@ -97,6 +109,7 @@ class GatewaySection(Section):
     http: str | None = Field(default=None, description="host:port of the web console")
     buffer: int = Field(default=1000, ge=1, le=1_000_000, description="depth of the circular buffers, in readings")
     failover: FailoverSection = FailoverSection()
+    alarm_event: Event = Field(default="p,2000", description="when alarm blocks are acquired, for example p,2000")
     fast: Switch = Field(default=True, description="off sends plain scalars the ordinary way too, to look for faults")
 
 

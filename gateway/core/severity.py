@@ -65,6 +65,7 @@ WRONG_KIND = Alarm(Severity.INVALID, Stat.CALC)  # a reply of another kind than 
 BAD_PLAN = Alarm(Severity.INVALID, Stat.LINK)  # its request is not valid
 DISABLED = Alarm(Severity.INVALID, Stat.DISABLE)  # by configuration
 TRIPPED = Alarm(Severity.MAJOR, Stat.STATE)  # READY is false (values.md 9.4)
+IN_ALARM = Alarm(Severity.MAJOR, Stat.STATE)  # an alarm block says so, and not on which side (values.md 9.3)
 
 # Class of a status -> STAT after a read and after a put. `pend` of a read that never had a value is UDF.
 _TABLE: dict[str, tuple[Stat, Stat]] = {
@@ -119,6 +120,17 @@ def alarm_columns(
         strange = ~finite & (sevr < Severity.INVALID)
         sevr[strange], stat[strange] = WRONG_KIND
     return stat, sevr
+
+
+def block_columns(
+    value: npt.NDArray[np.float64], low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> AlarmColumn:
+    """STAT of readings whose alarm block is bad: on which side of the limits, NaN where unknown, they are.
+
+    That they are in alarm says the block, never the limits (values.md 5.6 and 9.3): who is back inside is in STATE.
+    """
+    below = np.where(value < low, np.uint16(Stat.LOLO), np.uint16(Stat.STATE))
+    return np.where(value > high, np.uint16(Stat.HIHI), below)
 
 
 def worst(*alarms: Alarm) -> Alarm:

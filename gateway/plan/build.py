@@ -7,6 +7,7 @@ from gateway.config.config import Config, DeviceConfig
 from gateway.config.problems import raise_all
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.drf import DataRequest, Property
+from gateway.core.drf_events import DrfEvent, parse_event
 from gateway.core.errors import BadConfig, BadInput
 from gateway.core.route import Names
 from gateway.plan.family import family, member
@@ -21,7 +22,7 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
 
     `infos` are by canonical device name; a device that is not in it gets what is conventional.
     """
-    building = _Building(infos)
+    building = _Building(infos, parse_event(config.gateway.alarm_event))
     for device in config.devices:
         building.add(device)
     section = config.gateway
@@ -34,8 +35,8 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
 class _Building:
     """A plan that grows device by device."""
 
-    def __init__(self, infos: Mapping[str, DeviceInfo]) -> None:
-        self._infos = infos
+    def __init__(self, infos: Mapping[str, DeviceInfo], alarm_event: DrfEvent) -> None:
+        self._infos, self._alarm_event = infos, alarm_event
         self._rows: dict[tuple[Names, str, Kind, int], int] = {}  # backends, key of the request, kind, length
         self._sources: dict[str, DeviceConfig] = {}  # by PV name
         self.watches: list[Watch] = []
@@ -77,6 +78,8 @@ class _Building:
             setting_row=self._value_row(config, Property.SETTING, info.setting),
             word_row=self._row(config, word, Kind.SCALAR) if info.status else -1,
             status_row=self._row(config, status, Kind.STATUS) if info.status else -1,
+            analog_row=self._block_row(config, Property.ANALOG, Kind.ANALOG) if info.analog else -1,
+            digital_row=self._block_row(config, Property.DIGITAL, Kind.DIGITAL) if info.digital else -1,
             place=config.place,
         )
 
@@ -91,6 +94,10 @@ class _Building:
         else:
             kind = Kind.SCALAR if info.length == 1 else Kind.ARRAY
         return self._row(config, request, kind, info.length)
+
+    def _block_row(self, config: DeviceConfig, prop: Property, kind: Kind) -> int:
+        request = replace(config.request, property=prop, range=None, field="ALL", event=self._alarm_event)
+        return self._row(config, request, kind)
 
     def _row(self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1) -> int:
         """The row of the watch; requests that mean the same share one."""

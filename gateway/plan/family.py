@@ -1,10 +1,12 @@
 """The PVs of one device, made when somebody asks: all of them, or one by its name (contract.md 4)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from gateway.core.device_info import PropertyInfo
 from gateway.core.drf import DataRequest
 from gateway.core.write_state import WriteState
+from gateway.plan.alarm_parts import ANALOG, DIGITAL, AlarmPart
 from gateway.plan.model import DevicePlan, Kind, Plan, PvSpec, PvType, Role
 from gateway.plan.names import MOST_LABELS, label, splits
 
@@ -131,6 +133,30 @@ def _command(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
         )
 
 
+def _analog(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    if device.info.analog:
+        reading = device.info.reading or PropertyInfo()
+        yield from _parts(device, Role.ANALOG, device.analog_row, ANALOG, reading)
+
+
+def _digital(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    if device.info.digital:
+        yield from _parts(device, Role.DIGITAL, device.digital_row, DIGITAL, PropertyInfo())
+
+
+def _parts(
+    device: DevicePlan, role: Role, row: int, parts: Iterable[AlarmPart], shown: PropertyInfo
+) -> Iterator[PvSpec]:
+    """One PV per part of an alarm block; limits are in the units of the reading."""
+    for part in parts:
+        limit = part.type is PvType.DOUBLE
+        units, precision = (shown.units, shown.precision) if limit else ("", 0)
+        plain = _plain(device, role, part.type, 1, row, units, precision, part.labels)
+        yield replace(plain, name=f"{device.name}:{role.value}{part.name}", part=part.name)
+
+
 def _history(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     info, row = device.info.reading, device.reading_row
     if info is None or plan.watches[row].kind is not Kind.SCALAR:
@@ -188,6 +214,8 @@ _PARTS: dict[str, Callable[[Plan, DevicePlan], Iterator[PvSpec]]] = {  # by the 
     "SP_RBV": _readback,
     "STS": _status,
     "CMD": _command,
+    "ALM": _analog,
+    "DALM": _digital,
     "HIST": _history,
     "WR": _write,
     "GW": _gateway,

@@ -47,6 +47,8 @@ def known(config: DeviceConfig, found: DeviceInfo | None) -> DeviceInfo:
         status="status" in wanted,
         bits=_unique(info.bits) if "status" in wanted else (),
         commands=info.commands if "control" in wanted else (),
+        analog="analog" in wanted,
+        digital="digital" in wanted,
     )
 
 
@@ -61,6 +63,8 @@ def _wanted(config: DeviceConfig, info: DeviceInfo) -> set[str]:
         "setting": info.setting is not None,
         "status": info.status or bool(config.entry.bits),
         "control": bool(info.commands or config.entry.commands),
+        "analog": info.analog,
+        "digital": info.digital,
     }
     return {name for name, present in has.items() if present} or {"reading"}
 

@@ -35,6 +35,8 @@ class Role(Enum):
     STATUS_WORD = "STS"
     STATUS_BIT = "STS:"  # and the name of the bit
     COMMAND = "CMD"
+    ANALOG = "ALM:"  # and a part of the analog alarm block
+    DIGITAL = "DALM:"  # and a part of the digital alarm block
     HISTORY_VALUES = "HIST:V"
     HISTORY_TIMES = "HIST:T"
     HISTORY_COUNT = "HIST:N"
@@ -93,6 +95,7 @@ class PvSpec:
     labels: tuple[str, ...] = ()  # of an enum
     codes: tuple[int, ...] = ()  # of a command enum: what is set for each label
     bit: StatusBit | None = None
+    part: str = ""  # of an alarm block, as alarm_parts.py names it
     units: str = ""
     precision: int = 3
     low: float = float("nan")
@@ -114,11 +117,14 @@ class DevicePlan:
     setting_row: int = -1
     word_row: int = -1  # STATUS.BIT_VALUE
     status_row: int = -1  # STATUS
+    analog_row: int = -1  # ANALOG
+    digital_row: int = -1  # DIGITAL
     place: str = ""  # file and line of its configuration
 
     def rows(self) -> tuple[int, ...]:
         """Its rows of the device table."""
-        return tuple(r for r in (self.reading_row, self.setting_row, self.word_row, self.status_row) if r >= 0)
+        values = self.reading_row, self.setting_row, self.word_row, self.status_row
+        return tuple(row for row in (*values, self.analog_row, self.digital_row) if row >= 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,10 @@ def test_addresses_are_checked_before_anything_runs(section: object, said: str) 
 
 def test_a_network_may_be_an_address_within_it() -> None:
     assert GatewaySection.model_validate({"allow": "192.0.2.7/24"}).allow == ("192.0.2.7/24",)
+
+
+def test_the_pace_of_alarm_blocks_is_an_event_that_gives_a_stream() -> None:
+    assert "p,500" == GatewaySection(alarm_event="p,500").alarm_event
+    for text, said in (("often", "invalid event"), ("N", "no stream of readings")):
+        with pytest.raises(ValidationError, match=said):
+            GatewaySection(alarm_event=text)

@@ -21,6 +21,7 @@ from gateway.core.severity import (
     Stat,
     alarm_columns,
     alarm_of,
+    block_columns,
     severity_name,
     status_name,
     worst,
@@ -106,3 +107,10 @@ def test_an_alarm_is_displayed_by_its_names() -> None:
 def test_the_numbers_are_those_of_channel_access() -> None:
     assert [Stat.COMM, Stat.TIMEOUT, Stat.LINK, Stat.UDF, Stat.WRITE_ACCESS] == [9, 10, 14, 17, 21]
     assert [Severity.MINOR, Severity.MAJOR, Severity.INVALID] == [1, 2, 3]
+
+
+def test_a_bad_block_shows_the_side_of_the_limits_and_no_side_within_them_or_without_any() -> None:
+    nan = float("nan")
+    value, low, high = np.array([[-1.0, 11.0, 5.0, 5.0], [0.0] * 3 + [nan], [10.0] * 3 + [nan]])
+
+    assert [Stat.LOLO, Stat.HIHI, Stat.STATE, Stat.STATE] == block_columns(value, low, high).tolist()

@@ -36,6 +36,22 @@ def test_a_device_has_a_row_for_each_request() -> None:
     assert [watch.kind for watch in plan.watches] == [Kind.SCALAR, Kind.SCALAR, Kind.SCALAR, Kind.STATUS]
 
 
+def test_alarm_blocks_have_rows_of_their_own_at_their_own_pace() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(length=8), analog=True, digital=True)
+    plan = planned("{device: 'M:X[2:3]', event: 'e,0f'}", infos={"M:X": info})
+
+    assert [str(plan.watches[row].request) for row in only(plan).rows()] == [
+        "M:X.READING[2:3]@e,0f",
+        "M:X.ANALOG@p,2000",
+        "M:X.DIGITAL@p,2000",
+    ]
+    assert [watch.kind for watch in plan.watches[1:]] == [Kind.ANALOG, Kind.DIGITAL]
+
+
+def test_a_device_may_be_its_alarm_block_alone() -> None:
+    assert [str(watch.request) for watch in planned("{device: 'M:X.ANALOG'}").watches] == ["M:X.ANALOG@p,2000"]
+
+
 def test_requests_that_mean_the_same_share_a_row() -> None:
     plan = planned("{device: 'M:X', event: 'p,1000'}", "{device: 'M:X', name: OTHER, event: 'P,1S'}")
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
+from gateway.plan.alarm_parts import ANALOG, DIGITAL
 from gateway.plan.family import all_pvs, family, find, member, scalar_row
 from gateway.plan.model import PvType, Role
 from tests.plan.planning import by_name, only, planned
@@ -26,6 +27,17 @@ def test_of_a_writable_device_there_are_also_commands_and_the_outcome_of_writes(
 
     assert "CMD" in made
     assert [name for name in made if name.startswith("WR:")] == ["WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME"]
+
+
+def test_of_alarm_blocks_there_is_a_pv_per_part_and_limits_have_the_units_of_the_reading() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(units="mm", precision=5), analog=True, digital=True)
+    pvs = by_name(planned("{device: 'M:X'}", infos={"M:X": info}))
+
+    assert ("mm", 5) == (pvs["M:X:ALM:MIN"].units, pvs["M:X:ALM:MIN"].precision)
+    assert ("bypassed", "active") == pvs["M:X:DALM:ENABLE"].labels
+    assert {f"M:X:ALM:{part.name}" for part in ANALOG} <= set(pvs)
+    assert {f"M:X:DALM:{part.name}" for part in DIGITAL} <= set(pvs)
+    assert "MASK" == pvs["M:X:DALM:MASK"].part
 
 
 def test_of_an_array_there_is_no_history() -> None:

@@ -14,6 +14,8 @@ HEADER = struct.Struct(">HHHHII")
 DBE_VALUE, DBE_LOG, DBE_ALARM, DBE_PROPERTY = 1, 2, 4, 8
 STRING, SHORT, FLOAT, ENUM, CHAR, LONG, DOUBLE = range(7)
 TIME_STRING, TIME_ENUM, TIME_CHAR, TIME_LONG, TIME_DOUBLE = 14, 17, 18, 19, 20
+CTRL_ENUM, CTRL_DOUBLE = 31, 34
+_CONTROL = struct.Struct(">hhh2x8s8d")  # up to the value
 _CODES = {0: "40s", 1: "h", 2: "f", 3: "H", 4: "B", 5: "i", 6: "d"}
 # status, severity, seconds, nanoseconds, and the padding before the value
 _TIME_PADS = {0: 0, 1: 2, 2: 0, 3: 2, 4: 3, 5: 0, 6: 4}
@@ -49,6 +51,20 @@ class Update(NamedTuple):
     severity: int
     seconds: int
     nanoseconds: int
+
+
+class Control(NamedTuple):
+    """Metadata of a DBR_CTRL_DOUBLE; limits as (low, high)."""
+
+    value: float
+    status: int
+    severity: int
+    precision: int
+    units: str
+    display: tuple[float, float]
+    warning: tuple[float, float]
+    alarm: tuple[float, float]
+    control: tuple[float, float]
 
 
 def pack(command: int, data_type: int = 0, count: int = 0, p1: int = 0, p2: int = 0, payload: bytes = b"") -> bytes:
@@ -92,6 +108,16 @@ def update(message: Message) -> Update:
     status, severity, seconds, nanoseconds = struct.unpack_from(">HHII", message.payload)
     value = plain(native, message.count, message.payload[12 + _TIME_PADS[native] :])
     return Update(value, status, severity, seconds, nanoseconds)
+
+
+def control(message: Message) -> Control:
+    """The metadata of a DBR_CTRL_DOUBLE message."""
+    status, severity, precision, units, *limits = _CONTROL.unpack_from(message.payload)
+    high, low, alarm_high, warning_high, warning_low, alarm_low, control_high, control_low = limits
+    (value,) = struct.unpack_from(">d", message.payload, _CONTROL.size)
+    text = units.partition(b"\0")[0].decode("latin-1")
+    return Control(value, status, severity, precision, text, (low, high), (warning_low, warning_high),
+                   (alarm_low, alarm_high), (control_low, control_high))  # fmt: skip
 
 
 def free_port() -> int:
@@ -234,6 +260,12 @@ class CaClient:
         assert message.p1 == 1, f"an update with status {message.p1}"
         return update(message)
 
+    def control_update(self, number: int, timeout: float = PATIENCE) -> Control:
+        """The next update of a subscription of DBR_CTRL_DOUBLE."""
+        message = self.take(1, p2=number, timeout=timeout)
+        assert message.p1 == 1, f"an update with status {message.p1}"
+        return control(message)
+
     def waiting(self, number: int) -> list[Update]:
         """The updates of a subscription that are in the inbox."""
         found = [m for m in self.inbox if m.command == 1 and m.p2 == number]
@@ -256,6 +288,20 @@ class CaClient:
         message = self.get_message(channel, channel.data_type if data_type is None else data_type, count)
         assert (15, 1) == (message.command, message.p1)
         return plain(message.data_type, message.count, message.payload)
+
+    def get_control(self, channel: Channel) -> Control:
+        """Units, precision and limits."""
+        message = self.get_message(channel, CTRL_DOUBLE)
+        assert (15, 1) == (message.command, message.p1)
+        return control(message)
+
+    def get_labels(self, channel: Channel) -> list[str]:
+        """The labels of an enum."""
+        message = self.get_message(channel, CTRL_ENUM)
+        assert (15, 1) == (message.command, message.p1)
+        (count,) = struct.unpack_from(">h", message.payload, 4)
+        slots = (message.payload[6 + 26 * n : 32 + 26 * n] for n in range(count))
+        return [slot.partition(b"\0")[0].decode("latin-1") for slot in slots]
 
     def get_time(self, channel: Channel) -> Update:
         """The value with alarm and stamp, in the channel's own type."""

@@ -48,7 +48,7 @@ def test_a_length_without_range_means_the_first_elements() -> None:
             "gw.yaml:3: device: invalid data request 'M:X[3:1]': range at position 3",
         ),
         ("{device: 'MY:PV', backend: dpm}", "is no ACNET device name"),
-        ("{device: 'N~H801', backend: dpm}", "DESCRIPTION has no PVs; name READING, SETTING, STATUS, CONTROL, ANALOG or DIG"),
+        ("{device: 'N~H801', backend: dpm}", "DESCRIPTION has no PVs; name READING, SETTING, STATUS, CONTROL"),
         ("{device: 'N@H801.MAX', backend: dpm}", "the field MAX of ANALOG has no PV of its own; leave it out"),
         ("{device: 'N|LGXS.ON', backend: dpm}", "the field ON of STATUS has no PV of its own; leave it out"),
         ("{device: 'M:X', event: 'x', backend: dpm}", "gw.yaml:3: event: invalid event 'x'"),

@@ -9,25 +9,22 @@ import select
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from gateway.backends.dpm_latest import Latest
 from gateway.backends.dpm_link import DpmLink, LinkLost
 from gateway.backends.dpm_orders import Join, Leave, Timeouts
 from gateway.backends.dpm_readings import (
     Arrived,
-    SlotMap,
     arrived_columns,
     arrived_points,
-    arrived_readings,
     known_only,
     reading_of,
     split,
     without_errors,
 )
-from gateway.backends.subscription import BoundedSubscription
+from gateway.backends.feeds import Feeds
 from gateway.backends.wake import Wake
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Clock, LinkState
-from gateway.core.status import DISCONNECTED, Status
+from gateway.core.status import Status
 from gateway.core.values import Reading
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
@@ -53,18 +50,21 @@ class WatchList:
         self._backoff = Backoff(cap=timeouts.backoff_cap)
         self._wake = Wake()
         self._orders: deque[Join | Leave] = deque()
-        self._requests: dict[int, DataRequest] = {}
-        self._gone: dict[int, DataRequest] = {}  # nobody watches them, but the server may still send them
-        self._maps: dict[BoundedSubscription, SlotMap] = {}
-        self._latest = Latest()
-        self._strangers = 0  # replies to references that were never given
-        self._told = False  # the subscriptions know that the link is lost
+        self._feeds = Feeds(name, clock)
         self._worker = SupervisedWorker(name, self._run, self._died, self._backoff, clock)
         self._started = False
-        self.state = LinkState.CONNECTING
         self.connected = False
         self.reconnects = -1  # the first connection is none
-        self.last_error = (0.0, "")  # when, on the monotonic clock, and what
+
+    @property
+    def state(self) -> LinkState:
+        """The state of its link."""
+        return self._feeds.state
+
+    @property
+    def last_error(self) -> tuple[float, str]:
+        """The newest error and the monotonic time of it."""
+        return self._feeds.last_error
 
     def start(self) -> None:
         """Start the worker, once."""
@@ -98,7 +98,7 @@ class WatchList:
                 self._serve(link, token)
             except LinkLost as error:
                 attempt = 0 if self.state is LinkState.UP else attempt
-                self._tell_lost(str(error))
+                self._feeds.tell_lost(str(error))
             finally:
                 self.connected = False
                 link.close()
@@ -111,8 +111,8 @@ class WatchList:
         self.connected = True
         self.reconnects += 1
         self._obey(None)
-        self._gone.clear()
-        self._add(link, self._requests)
+        self._feeds.gone.clear()
+        self._add(link, self._feeds.requests)
         while not token.stopped():
             received = link.receive(self._clock.monotonic() + _LONG)
             if received is not None:
@@ -132,29 +132,12 @@ class WatchList:
     def _obey(self, link: DpmLink | None) -> None:
         """Carry out the orders that came; None: there is no link, the next one starts with all requests."""
         self._wake.clear()
-        added: dict[int, DataRequest] = {}
-        removed: list[int] = []
-        while self._orders:
-            order = self._orders.popleft()
-            if isinstance(order, Join):
-                self._requests.update(order.new)
-                added.update(order.new)
-                slots = self._maps[order.subscription] = SlotMap(order.slots)
-                self._latest.grow(max(order.slots) + 1, order.new)
-                order.subscription.put(slots.batch(self._latest.of(sorted(order.slots.keys() - order.new.keys()))))
-                if self._told:
-                    self._send_out(self._lost_readings(list(order.new)))
-            else:
-                self._maps.pop(order.subscription, None)
-                removed += order.gone
-                for ref in order.gone:
-                    self._gone[ref] = self._requests.pop(ref)
-                    self._latest.forget(ref)
+        changes = self._feeds.obey(lambda: self._orders.popleft() if self._orders else None)
         if link is not None:
-            self._remove(link, [ref for ref in removed if added.pop(ref, None) is None])
-            if added or len(self._gone) > len(self._requests):
-                self._gone.clear()
-                self._add(link, added)
+            self._remove(link, changes.removed)
+            if changes.added or len(self._feeds.gone) > len(self._feeds.requests):
+                self._feeds.gone.clear()
+                self._add(link, changes.added)
 
     def _add(self, link: DpmLink, requests: Mapping[int, DataRequest]) -> None:
         """Add requests and start the list, in one send; the server starts all of it anew (6.2)."""
@@ -170,8 +153,8 @@ class WatchList:
 
     def _take(self, received: Received) -> None:
         """Give what came to the subscriptions, in order; LinkLost when the server says that the list is none."""
-        columns, known_before = known_only(received.columns, self._latest.size)
-        self._note_strangers(len(received.columns) - len(columns))
+        columns, known_before = known_only(received.columns, self._feeds.latest.size)
+        self._feeds.note_strangers(len(received.columns) - len(columns))
         found: list[tuple[int, int, Reading | Arrived]] = []
         end: LinkLost | None = None
         for after, message in received.messages:
@@ -183,9 +166,9 @@ class WatchList:
             if item is not None:
                 found.append((after if known_before is None else int(known_before[after]), *item))
         if len(columns) or found:
-            self._came_up()
-        for piece in split(arrived_columns(columns, self._latest.words), found):
-            self._send_out(without_errors(piece, self._request))
+            self._feeds.came_up(self.reconnects > 0)
+        for piece in split(arrived_columns(columns, self._feeds.latest.words), found):
+            self._feeds.send_out(without_errors(piece, self._feeds.request))
         if end is not None:
             raise end
 
@@ -193,67 +176,28 @@ class WatchList:
         """The reference and the reading that a message brings, if any."""
         match message:
             case dpm.StartListReply(status=0):
-                self._came_up()
+                self._feeds.came_up(self.reconnects > 0)
             case dpm.StartListReply(status=status) | dpm.StatusReply(ref_id=0, status=status) if status:
                 raise LinkLost(f"the server did not start the list: {Status.from_packed(status)}")
             case dpm.ListStatusReply(status=status) if status:
                 _log.warning("%s: heartbeat with status %s", self.name, Status.from_packed(status))
             case dpm.AddToListReply(ref_id=ref, status=status):
-                if status and (request := self._request(ref)) is not None:
+                if status and (request := self._feeds.request(ref)) is not None:
                     return ref, Reading(request, None, self._clock.now_ns(), Status.from_packed(status))
             case (
                 dpm.ScalarArrayReply() | dpm.RawReply() | dpm.TextReply() | dpm.TextArrayReply()
                 | dpm.TimedScalarArrayReply() | dpm.AnalogAlarmReply() | dpm.DigitalAlarmReply()
                 | dpm.BasicStatusReply() | dpm.StatusReply()
             ) if message.ref_id:  # fmt: skip
-                request = self._request(message.ref_id)
+                request = self._feeds.request(message.ref_id)
                 if request is None:
-                    self._note_strangers(not 0 < message.ref_id < self._latest.size)
+                    self._feeds.note_strangers(not 0 < message.ref_id < self._feeds.latest.size)
                 elif isinstance(message, dpm.TimedScalarArrayReply):
                     return message.ref_id, arrived_points(message.ref_id, message)
                 else:
                     return message.ref_id, reading_of(request, message)
         return None
 
-    def _request(self, ref: int) -> DataRequest | None:
-        return self._requests.get(ref) or self._gone.get(ref)
-
-    def _send_out(self, arrived: Arrived) -> None:
-        self._latest.keep(arrived)
-        for subscription, slots in self._maps.items():
-            subscription.put(slots.batch(arrived))
-
-    def _came_up(self) -> None:
-        if self.state is not LinkState.UP:
-            self.state = LinkState.UP
-            self._told = False
-            if self.reconnects:
-                _log.info("%s: the link is back", self.name)
-
-    def _note_strangers(self, count: int) -> None:
-        if count and not self._strangers:
-            _log.warning("%s: the server sends references that were never given; they are dropped", self.name)
-        self._strangers += count
-
-    def _tell_lost(self, reason: str) -> None:
-        """Every request gets a reading without value, once for each loss."""
-        self.last_error = (self._clock.monotonic(), reason)
-        self.state = LinkState.CONNECTING
-        if not self._told:
-            self._told = True
-            _log.warning("%s: %s", self.name, reason)
-            self._send_out(self._lost_readings(list(self._requests)))
-
-    def _lost_readings(self, refs: Sequence[int]) -> Arrived:
-        now = self._clock.now_ns()
-        return arrived_readings(
-            [
-                (ref, Reading(self._requests[ref], None, now, DISCONNECTED, self.last_error[1]))
-                for ref in refs
-                if ref in self._requests
-            ]
-        )
-
     def _died(self, death: BaseException) -> None:
         """On the dying thread, before the worker is started again."""
-        self._tell_lost(f"the worker of this list died: {death!r}")
+        self._feeds.tell_lost(f"the worker of this list died: {death!r}")

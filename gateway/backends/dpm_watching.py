@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gateway.backends.dpm_lists import ListLoad, place
 from gateway.backends.dpm_orders import Join, Leave
 from gateway.backends.dpm_read import refusal
-from gateway.backends.dpm_watch_list import WatchList
 from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import batch_of
 from gateway.core.drf import DataRequest
@@ -20,11 +20,51 @@ _BOUND = 100_000  # readings that may wait in a subscription
 _ROUNDS = 4  # and at least so many of each request
 
 
+class WatchedList(Protocol):
+    """One list of watched requests and its worker, which the list starts and ends."""
+
+    @property
+    def state(self) -> LinkState:
+        """The state of its link."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether its link is open now."""
+        ...
+
+    @property
+    def reconnects(self) -> int:
+        """How often its link was made anew; below 0 before the first time."""
+        ...
+
+    @property
+    def last_error(self) -> tuple[float, str]:
+        """The newest error and the monotonic time of it."""
+        ...
+
+    def start(self) -> None:
+        """Start the worker, once."""
+        ...
+
+    def order(self, order: Join | Leave) -> None:
+        """Give an order; from any thread, never blocks."""
+        ...
+
+    def signal_stop(self) -> None:
+        """Tell the worker to end, without waiting."""
+        ...
+
+    def stop(self, timeout: float) -> None:
+        """End the worker and give the link back."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Member:
     """A list, what it holds, and the last reference that was given in it."""
 
-    list: WatchList
+    list: WatchedList
     load: ListLoad
     last_ref: int = 0
 
@@ -49,7 +89,7 @@ class _Order:
 class Watching:
     """Joins subscriptions to lists. Thread-safe; a list ends with the last request in it."""
 
-    def __init__(self, make: Callable[[int], WatchList], connections: int, clock: Clock) -> None:
+    def __init__(self, make: Callable[[int], WatchedList], connections: int, clock: Clock) -> None:
         self._make, self._connections, self._clock = make, connections, clock
         self._lock = threading.Lock()
         self._members: list[_Member] = []

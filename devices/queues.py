@@ -110,7 +110,7 @@ class PushQueue:
 class WriteOutcome:
     """The one answer to a PendingSetting."""
 
-    state: WriteState  # ACCEPTED VERIFIED UNCONFIRMED or FAILED
+    state: WriteState  # ACCEPTED VERIFIED UNCONFIRMED DENIED or FAILED
     status: Status
     message: str = ""  # for people
     readback: float | None = None  # the last one that was seen, where it was confirmed
@@ -119,7 +119,7 @@ class WriteOutcome:
     @property
     def failed(self) -> bool:
         """Whether the put fails for the client."""
-        return self.state is WriteState.FAILED
+        return self.state in (WriteState.DENIED, WriteState.FAILED)
 
 
 @dataclass(slots=True, eq=False)

@@ -91,8 +91,7 @@ class SettingsWorkers:
         if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
             device.queued(pending.who)
         result = self._backend.write([pending.setting], device.plan.write_timeout)[0]
-        event = WriteEvent.BACKEND_ACCEPTED if result.outcome is Outcome.ACCEPTED else WriteEvent.BACKEND_FAILED
-        outcome = WriteOutcome(after(WriteState.PENDING, event), result.status, _text(result))
+        outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
         confirm = device.plan.confirm
         if not outcome.failed and confirm is not None and pending.setting.request.property is Property.SETTING:
             device.show(outcome.state, outcome.message, pending.who)
@@ -131,6 +130,14 @@ class SettingsWorkers:
                 device.show(outcome.state, outcome.message, pending.who)
         finally:  # whatever becomes of the display, the client gets its answer
             pending.answer(outcome)
+
+
+def _event(result: SettingResult) -> WriteEvent:
+    """What the answer means; a lack of privilege is policy when the service says so, not when no ticket was had."""
+    if result.outcome is Outcome.ACCEPTED:
+        return WriteEvent.BACKEND_ACCEPTED
+    denied = result.outcome is Outcome.REFUSED and result.sent and result.status.category == "priv"
+    return WriteEvent.BACKEND_DENIED if denied else WriteEvent.BACKEND_FAILED
 
 
 def _text(result: SettingResult) -> str:

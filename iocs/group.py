@@ -82,7 +82,8 @@ class Ioc:
         except Refused as refusal:
             raise self.refuse(device, put, str(refusal)) from refusal
         outcome = await self._outcome(device, pending, answer)
-        if setting.request.property is Property.SETTING and device.name in self.setpoints:
+        touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
+        if touched and setting.request.property is Property.SETTING and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value
             stamp_ns = 0 if outcome.failed else self.clock.now_ns()
             alarm = WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]

@@ -24,6 +24,7 @@ class WriteEvent(IntEnum):
     BACKEND_FAILED = 3  # refused, or outcome unknown
     READBACK_NEAR = 4
     READBACK_FAR = 5  # confirmation time is over
+    BACKEND_DENIED = 6  # refused by the service's policy: the user, or the role, may not
 
 
 _FINAL = (WriteState.IDLE, WriteState.ACCEPTED, WriteState.VERIFIED, WriteState.UNCONFIRMED, WriteState.DENIED,
@@ -36,6 +37,7 @@ TABLE: dict[tuple[WriteState, WriteEvent], WriteState] = {
     (WriteState.PENDING, WriteEvent.REFUSED_HERE): WriteState.PENDING,
     (WriteState.PENDING, WriteEvent.BACKEND_ACCEPTED): WriteState.ACCEPTED,
     (WriteState.PENDING, WriteEvent.BACKEND_FAILED): WriteState.FAILED,
+    (WriteState.PENDING, WriteEvent.BACKEND_DENIED): WriteState.DENIED,
     (WriteState.ACCEPTED, WriteEvent.READBACK_NEAR): WriteState.VERIFIED,
     (WriteState.ACCEPTED, WriteEvent.READBACK_FAR): WriteState.UNCONFIRMED,
 }

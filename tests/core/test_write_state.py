@@ -21,6 +21,10 @@ def test_a_write_that_the_backend_did_not_take_has_failed() -> None:
     assert after(WriteState.PENDING, WriteEvent.BACKEND_FAILED) is WriteState.FAILED
 
 
+def test_a_write_that_the_service_does_not_allow_is_denied() -> None:
+    assert after(WriteState.PENDING, WriteEvent.BACKEND_DENIED) is WriteState.DENIED
+
+
 @pytest.mark.parametrize("state", WriteState)
 def test_a_new_write_may_be_queued_in_every_state(state: WriteState) -> None:
     assert after(state, WriteEvent.QUEUED) is WriteState.PENDING

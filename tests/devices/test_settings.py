@@ -86,7 +86,25 @@ def test_a_refusal_fails_the_put_with_its_name_and_text(desk: Desk) -> None:
     assert (outcome.status, outcome.message) == (PRIV, f"{PRIV}: no role")
     assert desk.backend.reads == []
     assert desk.devices["B:CONF"].write_record.message == f"{PRIV}: no role"
-    assert desk.shown() == [WriteState.PENDING, WriteState.FAILED]
+    assert desk.shown() == [WriteState.PENDING, WriteState.DENIED]
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "state"),
+    [
+        (PRIV, True, WriteState.DENIED),  # the service's policy
+        (Status(14, -20), True, WriteState.FAILED),
+        (PRIV, False, WriteState.FAILED),  # nobody was asked: there was no ticket
+        (DISCONNECTED, False, WriteState.FAILED),
+    ],
+)
+def test_a_refusal_for_want_of_a_privilege_is_a_denial_when_the_service_says_so(
+    desk: Desk, status: Status, sent: bool, state: WriteState
+) -> None:
+    desk.backend.on_write = lambda setting: SettingResult(setting, status, Outcome.REFUSED, "", sent=sent)
+    desk.put("A:PLAIN")
+    assert desk.answer().failed
+    assert desk.shown() == [WriteState.PENDING, state]
 
 
 def test_an_unknown_outcome_is_said_and_not_sent_again(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.core.blocks import BasicStatus
 from gateway.core.severity import Severity, Stat
-from gateway.core.status import DISCONNECTED, OK, Status
+from gateway.core.status import DISCONNECTED, OK, PRIV, Status
 from gateway.core.values import Outcome, Setting, SettingResult
 from iocs.channel import Channel
 from tests.iocs.serving import SECONDS, STAMP, Serving, connected
@@ -134,6 +134,17 @@ def test_a_put_before_the_first_readback_is_not_undone_by_it() -> None:
         served.bring((1, 10.0))
         served.settle()
         assert 55.0 == client.get(setpoint)
+
+
+def test_what_the_service_does_not_allow_is_denied_and_touches_no_alarm() -> None:
+    with connected(DEVICE) as (served, client):
+        served.bring((1, 10.0))
+        served.settle()
+        setpoint = client.create("Z:ACLTST:SP")
+        served.backend.on_write = lambda setting: SettingResult(setting, PRIV, Outcome.REFUSED, "not with that role")
+        assert PUT_FAILED == client.put(setpoint, 55.0)
+        assert (10.0, 0, 0) == client.get_time(setpoint)[:3]
+        assert "DENIED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
 
 
 def test_what_the_backend_failed_to_do_leaves_a_write_alarm_until_a_put_succeeds() -> None:

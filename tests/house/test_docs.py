@@ -27,6 +27,7 @@ from gateway.config.load import load
 from gateway.core.errors import BadInput
 from gateway.core.severity import alarm_of
 from gateway.core.status import Status
+from gateway.plan.alarm_parts import ANALOG, DIGITAL
 from gateway.plan.build import build_plan
 from gateway.plan.model import Role
 from gateway.runtime.clock import SystemClock
@@ -343,9 +344,12 @@ def test_the_page_of_severities_is_the_table_of_the_program() -> None:
 
 def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     page = (DOCS / "reference" / "pvs.md").read_text("utf-8")
+    parts = {Role.STATUS_BIT: ["name"], Role.ANALOG: [part.name for part in ANALOG]}
+    parts[Role.DIGITAL] = [part.name for part in DIGITAL]
     for role in Role:
-        suffix = {Role.READING: "", Role.STATUS_BIT: ":STS:name"}.get(role, f":{role.value}")
-        assert f"| `X{suffix}` |" in page, role
+        for part in parts.get(role, [""]):
+            suffix = f":{role.value}{part}" if role is not Role.READING else ""
+            assert f"| `X{suffix}` |" in page, role
     clock = SystemClock()
     text = 'backends: {name: {url: "sim:"}, a: {url: "sim:"}, b: {url: "sim:"}}\ndevices:\n'
     text += '  - {device: "M:OUTTMP", backend: name}\n  - {device: "G:AMANDA", backend: [a, b]}\n'

@@ -143,10 +143,13 @@ class Running:
 
 
 class Site:
-    """A loopback of its own: Channel Access on one port, commands and clients, all ended with the `with`."""
+    """A loopback of its own: Channel Access on one port, commands and clients, all ended with the `with`.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    `more` is what their environment has beside that of Channel Access.
+    """
+
+    def __init__(self, folder: Path, more: Mapping[str, str] | None = None) -> None:
+        self.folder, self._more = folder, dict(more or {})
         self.ca_port = free_port()
         self._open = ExitStack()
         self._number = 0
@@ -177,6 +180,7 @@ class Site:
             "EPICS_CAS_AUTO_BEACON_ADDR_LIST": "NO",
             "OPHYD_CONTROL_LAYER": "pyepics",
             "PYTHONUNBUFFERED": "1",
+            **self._more,
         }
 
     def _start(self, name: str, command: list[str], stdin: bool = False, ca_port: int = 0) -> Running:

@@ -80,6 +80,11 @@ class SimulatedDevice:
             return 0, 1
         return span_of(request.range, *shape)
 
+    def octets(self, request: DataRequest) -> int:
+        """The bytes of raw data that a request addresses; 0 when it can address none."""
+        shape, span = self.shape(request.property) if request.property else None, self.span(request)
+        return 0 if shape is None or isinstance(span, Status) else span[1] * shape[1]
+
     def silent(self, request: DataRequest) -> bool:
         """Whether the front end, which never answers, is needed for this request."""
         return self.spec.silent and request.property not in _DATABASE

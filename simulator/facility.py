@@ -89,6 +89,12 @@ class Facility:
             shape = device.shape(request.property) if device and request.property else None
             return shape[1] if shape else 1
 
+    def octets(self, request: DataRequest) -> int:
+        """The bytes of raw data that a request addresses; 0 when it can address none."""
+        with self._lock:
+            device = self._find(request.device)
+            return device.octets(request) if device else 0
+
     def silent(self, request: DataRequest) -> bool:
         """Whether the answer is 1/-49, which a protocol must give late (dpm-http.md 7.2)."""
         with self._lock:

@@ -16,11 +16,13 @@ from simulator.facility import Facility
 from simulator.faults import Faults
 from simulator.sent_log import SentLog
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what needs extras
+    from gateway.runtime.amqp import Broker
+    from simulator.dmq_job import Rules
     from simulator.gss_acceptor import Acceptor
 
 # how an address stands in a ready file; the others are host:port
-_WRITTEN = {"control": "http://{}:{}", "acl": f"http://{{}}:{{}}{PATH}"}
+_WRITTEN = {"control": "http://{}:{}", "acl": f"http://{{}}:{{}}{PATH}", "amqp": "amqp://{}:{}/"}
 
 
 class Server(Protocol):
@@ -45,7 +47,8 @@ class Services:
 
     `sent_log` names a CSV file that gets every value that is sent (see `SentLog`). A `keytab` lets services that know
     Kerberos check tokens, signatures and permissions, `jwt_secret` names a file that turns on the check of tokens, and
-    `manners` says what kind of server that of gRPC is. BadInput when a keytab cannot be used.
+    `manners` says what kind of server that of gRPC is, `rules` what kind that of DMQ is. `broker` is the one that DMQ
+    joins. BadInput when a keytab cannot be used.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Services:
         keytab: Path | None = None,
         jwt_secret: Path | None = None,
         manners: Manners = DPM,
+        broker: "Broker | None" = None,
+        rules: "Rules | None" = None,
     ) -> None:
         self.facility = facility
         self._acceptor = None if keytab is None else _acceptor(keytab)
@@ -68,9 +73,12 @@ class Services:
             "dpm_http": self._dpm_http,
             "dpm_grpc": self._dpm_grpc,
             "acl": self._acl,
+            "amqp": self._amqp,
             "control": self._control,
         }
-        self._ports = {key: ports[key] for key in self._makers if key in ports}
+        self._broker, self._rules = broker, rules
+        wanted = {**ports, "amqp": broker.port} if broker is not None else ports
+        self._ports = {key: wanted[key] for key in self._makers if key in wanted}
         self.faults = Faults(*(key for key in self._ports if key != "control"))
         self.servers: dict[str, Server] = {}  # those that were started, by the key
         self._open = ExitStack()
@@ -122,6 +130,16 @@ class Services:
 
     def _acl(self, port: int, log: SentLog | None) -> Server:
         return AclServer(self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log)
+
+    def _amqp(self, port: int, log: SentLog | None) -> Server:
+        from simulator.dmq_server import DmqServer  # needs the extra dmq
+
+        del port  # the broker's, which the server does not choose
+        assert self._broker is not None
+        return DmqServer(
+            self.facility, self._clock, self._broker, faults=self.faults, sent_log=log, acceptor=self._acceptor,
+            rules=self._rules,
+        )  # fmt: skip
 
     def _control(self, port: int, log: SentLog | None) -> Server:
         del log

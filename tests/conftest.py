@@ -1,10 +1,11 @@
-"""What several rooms need and is dear: one Kerberos server for the whole suite."""
+"""What several rooms need and is dear: one Kerberos server and one RabbitMQ for the whole suite."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support.kdc import Kdc, running_kdc
+from tests.support.rabbitmq import RabbitMq, running_rabbitmq
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,10 @@ def kerberos_environment(kdc: Kdc, monkeypatch: pytest.MonkeyPatch) -> None:
     """This process finds the KDC, and the user's ticket, as its children do."""
     for name, value in kdc.environment.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMq]:
+    """A broker. Who kills or pauses it takes one of its own."""
+    with running_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as started:
+        yield started

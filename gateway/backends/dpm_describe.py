@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.backends.dpm_read import Reader
 from gateway.backends.dpm_readings import DataReply
+from gateway.core.blocks import BasicStatus
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
 from gateway.core.drf import Property
 from gateway.core.ports import Clock
@@ -64,10 +65,14 @@ def device_info(
 
 
 def _bits(reply: DataReply | None) -> tuple[StatusBit, ...]:
-    """The standard attributes that a device has. DPM does not tell their masks: 0 means that only STATUS shows them."""
     if not isinstance(reply, dpm.BasicStatusReply):
         return ()
-    states = (reply.on, reply.ready, reply.remote, reply.positive, reply.ramp)
+    return standard_bits(BasicStatus(reply.on, reply.ready, reply.remote, reply.positive, reply.ramp))
+
+
+def standard_bits(status: BasicStatus) -> tuple[StatusBit, ...]:
+    """The standard attributes that a device has. Nobody told their masks: 0 means that only STATUS shows them."""
+    states = (status.on, status.ready, status.remote, status.positive, status.ramp)
     return tuple(
         StatusBit(order, name, 0, 0, False, true_text, false_text)
         for order, ((name, true_text, false_text), state) in enumerate(zip(_STANDARD, states, strict=True))

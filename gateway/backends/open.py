@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from gateway.backends.dmq_signer import SERVICE
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.dpm_lists import Budget
 from gateway.backends.dpm_orders import Timeouts
@@ -17,7 +18,7 @@ from gateway.core.ports import Backend, Clock
 Factory = Callable[[str, BackendUrl, Auth, Clock], Backend]  # of the name in the configuration, its URL ...
 
 ANONYMOUS = Auth()
-_PLANNED = ("dpm+grpc", "dmq", "acl+https", "acl+http", "acl+ssh", "devdb+grpc")  # known to the product, not built yet
+_PLANNED = ("dpm+grpc", "acl+https", "acl+http", "acl+ssh", "devdb+grpc")  # known to the product, not built yet
 
 
 def open_backend(
@@ -28,7 +29,7 @@ def open_backend(
     It contacts no service; a ticket of Kerberos, where one is configured, is obtained in the background.
     `further` has factories by scheme for adapters that this room cannot know, such as `sim`.
     """
-    factories = {"dpm+http": _dpm_http, **(further or {})}
+    factories = {"dpm+http": _dpm_http, "dmq": _dmq, **(further or {})}
     factory = factories.get(url.scheme)
     if factory is not None:
         return factory(name, url, auth, clock)
@@ -59,3 +60,40 @@ def _dpm_http(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
     return DpmHttpBackend(
         name, url.host, url.port, clock=clock, role=role, credentials=credentials, budget=budget, timeouts=timeouts
     )  # fmt: skip
+
+
+def _dmq(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
+    try:
+        from gateway.backends import dmq, dmq_line, dmq_sessions
+        from gateway.runtime.amqp import Broker
+    except ImportError as error:
+        install = "python -m pip install 'acgate[dmq]'"
+        raise BadInput(f"backend {name}: dmq needs the Python package pika ({error}); install it: {install}") from None
+    check_keys(url, "vhost", "service", "unsigned", "sessions", "idle", "silence", "timeout", "backoff_cap")
+    unsigned = url.query.get("unsigned", "no")
+    if unsigned not in ("yes", "no"):
+        raise BadUrl(f"{str(url)!r}: unsigned={unsigned} is neither yes nor no; it is for simulators without keytab")
+    if auth.jwt is not None:
+        raise BadInput(f"backend {name}: auth.jwt is nothing that dmq takes; write auth: {{kerberos: {{}}}}")
+    if auth.kerberos is None and unsigned == "no":
+        raise BadInput(
+            f"backend {name}: DMQ needs Kerberos even to read; write auth: {{kerberos: {{}}}}, "
+            "or ?unsigned=yes for a simulator without keytab"
+        )
+    limits, times = dmq_sessions.SessionLimits(), dmq_line.LineTimes()
+    sessions = number_of(url, "sessions", limits.sessions, 1, 1024)
+    if sessions != int(sessions):
+        raise BadUrl(f"{str(url)!r}: sessions={sessions:g} is not whole; write for example sessions=200")
+    return dmq.DmqBackend(
+        name,
+        Broker(url.host, url.port, url.query.get("vhost") or url.path.removeprefix("/") or "/", url.user or "guest"),
+        clock=clock,
+        credentials=kerberos_credentials(auth.kerberos, clock, name) if auth.kerberos and unsigned == "no" else None,
+        service=url.query.get("service", SERVICE),
+        limits=dmq_sessions.SessionLimits(int(sessions), number_of(url, "idle", limits.idle, 1, 86400)),
+        times=dmq_line.LineTimes(
+            connect=number_of(url, "timeout", times.connect, 0.1, 60),
+            silence=number_of(url, "silence", times.silence, 1, 3600),
+            backoff_cap=number_of(url, "backoff_cap", times.backoff_cap, 0.01, 3600),
+        ),
+    )

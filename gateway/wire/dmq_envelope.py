@@ -15,11 +15,16 @@ _TOKEN, _SIGNATURE, _HOST = "gss-token", "signature", "host-address"
 class AmqpProperties(Protocol):
     """The basic properties of an AMQP message, as far as DMQ looks at them."""
 
-    message_id: str | None
-    correlation_id: str | None
-    reply_to: str | None
-    app_id: str | None
-    headers: Mapping[str, object] | None
+    @property
+    def message_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def correlation_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def reply_to(self) -> str | None: ...  # noqa: D102
+    @property
+    def app_id(self) -> str | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Mapping[str, object] | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)

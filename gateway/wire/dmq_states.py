@@ -104,11 +104,16 @@ class Job:
     @property
     def due(self) -> float:
         """When there is a heartbeat to send or a silence to notice next."""
-        return min(self._next_beat, self.heard + self._timers.silence)
+        return min(self._next_beat, self.heard + self.silence)
+
+    @property
+    def silence(self) -> float:
+        """Seconds of silence that end it."""
+        return self._timers.silence
 
     def lost(self, now: float) -> bool:
         """Whether the other end has been silent for too long."""
-        return now - self.heard >= self._timers.silence
+        return now - self.heard >= self.silence
 
     def beats(self, now: float) -> bool:
         """Whether it is time for a heartbeat, which then counts as sent."""

@@ -113,6 +113,8 @@ def test_a_service_that_answers_nobody_without_credentials_is_no_route_for_a_gat
     with pytest.raises(ConfigErrors, match="M:X: 'q' \\(dmq\\) has no credentials, and the service answers nobody"):
         loaded(text.format(auth=""))
     assert loaded(text.format(auth=", auth: {kerberos: {}}")).devices[0].route == Route(("q",), ("q",))
+    simulated = text.replace("dmq://h", "dmq://h/?unsigned=yes")
+    assert loaded(simulated.format(auth="")).devices[0].route == Route(("q",), ("q",))
 
 
 def test_the_only_backend_needs_no_mention() -> None:

@@ -159,7 +159,7 @@ def running_kdc(folder: Path) -> Iterator[Kdc]:
     for attempt in range(_ATTEMPTS):
         place = folder / f"kdc{attempt}"
         place.mkdir()
-        kdc = Kdc(place, _free_port())
+        kdc = Kdc(place, free_port())
         kdc.create()
         if kdc.start():
             break
@@ -173,7 +173,7 @@ def running_kdc(folder: Path) -> Iterator[Kdc]:
         kdc.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port that is free for TCP and UDP on loopback now."""
     for _ in range(100):
         with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagram:

@@ -66,7 +66,8 @@ def test_a_delivery_means_what_the_vector_says(vector: dict[str, Any]) -> None:
         return
     entry, sample = answer(event)
     assert entry == vector["init"][vector["index"]]
-    assert (status_of(sample) if isinstance(sample, ErrorSample) else OK) == wanted
+    found = RETRY if sample is None else status_of(sample) if isinstance(sample, ErrorSample) else OK
+    assert found == wanted
 
 
 def test_a_read_is_answered_with_the_strings_of_the_init() -> None:
@@ -101,8 +102,7 @@ def test_answers_find_their_settings_by_correlation_or_in_order() -> None:
 def test_an_answer_that_cannot_be_understood_counts_for_its_setting() -> None:
     client, _ = open_session()
     client.set(ENTRY, dmq.encode(GOOD), "s1", HOST)
-    name, sample = answer(client.receive(Envelope(f"R.{ENTRY}", b"XYZ"), 0.2))
-    assert (name, status_of(sample)) == ("s1", RETRY)
+    assert answer(client.receive(Envelope(f"R.{ENTRY}", b"XYZ"), 0.2)) == ("s1", None)
 
 
 @pytest.mark.parametrize("correlation", ["m1", None, ""])

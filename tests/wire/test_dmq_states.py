@@ -31,6 +31,7 @@ def test_what_the_table_has_not_is_not_sent_and_means_nothing(kind: Kind, state:
 def test_heartbeats_and_silence_have_their_times() -> None:
     one = job(Kind.READING, State.ASKED)
     assert (one.due, one.beats(4.9), one.beats(5.0), one.beats(5.1), one.due) == (5.0, False, True, False, 10.0)
+    assert one.silence == 30.0
     assert (one.lost(29.9), one.lost(30.0)) == (False, True)
     one.heard = 8.0
     assert (one.lost(37.9), one.lost(38.0)) == (False, True)

@@ -5,6 +5,7 @@ import socket
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.app.config_file import read_text
 from gateway.app.ending import StopSignal
@@ -14,16 +15,18 @@ from gateway.runtime.clock import SystemClock
 from simulator.facility import Facility, load_facility, shipped_facility
 from simulator.services import Services
 
+if TYPE_CHECKING:  # the extra dmq, of those who ask for it
+    from gateway.runtime.amqp import Broker
+
+_INSTALL_DMQ = "python -m pip install 'acgate[dmq]'"
 _UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not served
     "--devdb-port": "the device database",
-}
-_UNBUILT = {  # option: its metavar, and what it will be for; whoever relies on one of these must not be left without
-    "--amqp": ("URL", "the DataBroker over AMQP"),
 }
 _USUAL = {"dpm_grpc": 50051, "acl": 8081}  # ports that are taken where they are free and nobody said another
 _SERVICES = {
     "dpm_http": "DPM/HTTP",
     "dpm_grpc": "DPM/gRPC",
+    "amqp": "DMQ",
     "acl": "ACL over HTTP",
     "control": "control port (POST /faults)",
 }
@@ -73,6 +76,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control-port", metavar="PORT", type=port, help="serve POST /faults there; default: not served"
     )
+    parser.add_argument(
+        "--amqp", metavar="URL", help="join this RabbitMQ as the DMQ server, for example amqp://127.0.0.1:5672/"
+    )
     parser.add_argument("--synthetic", metavar="N", type=_count, help="add N devices S:D00000 ...")
     parser.add_argument("--rate", metavar="HZ", type=_rate, help="rate of the synthetic devices (default 1)")
     parser.add_argument("--sent-log", metavar="FILE", type=Path, help="CSV file that gets every value that is sent")
@@ -82,8 +88,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
     for option, service in _UNBUILT_PORTS.items():
         parser.add_argument(option, metavar="PORT", type=port, help=f"{service}: not in this version, not served")
-    for option, (metavar, service) in _UNBUILT.items():
-        parser.add_argument(option, metavar=metavar, help=f"{service}: not in this version")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,9 +96,6 @@ def run(args: argparse.Namespace) -> int:
     for option, service in _UNBUILT_PORTS.items():
         if given[option.removeprefix("--").replace("-", "_")] is not None:
             sys.stderr.write(f"{option}: {service} is not in this version of the simulator; it is not served\n")
-    for option, (_, service) in _UNBUILT.items():
-        if given[option.removeprefix("--").replace("-", "_")] is not None:
-            raise BadInput(f"{option}: {service} is not in this version of the simulator; leave the option out")
     ports = {
         "dpm_http": args.dpm_http_port,
         "dpm_grpc": _wanted("dpm_grpc", args.dpm_grpc_port, args.host, "grpc"),
@@ -109,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
         sent_log=args.sent_log,
         jwt_secret=args.jwt_secret,
         keytab=args.keytab,
+        broker=_broker(args.amqp) if args.amqp is not None else None,
     )
     with StopSignal() as stop:
         services.start()
@@ -138,6 +140,14 @@ def _wanted(key: str, given: int | None, host: str, library: str | None = None) 
         except OSError:
             return 0
     return _USUAL[key]
+
+
+def _broker(url: str) -> "Broker":
+    try:
+        from gateway.runtime.amqp import Broker
+    except ImportError as error:
+        raise BadInput(f"--amqp needs the Python package pika ({error}); install it: {_INSTALL_DMQ}") from None
+    return Broker.parse(url)
 
 
 def _facility(args: argparse.Namespace) -> Facility:

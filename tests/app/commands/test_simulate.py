@@ -14,7 +14,10 @@ from gateway.app.cli import main
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["--amqp", "amqp://localhost"], "--amqp: the DataBroker over AMQP is not in this version"),
+        (
+            ["--amqp", "http://localhost"],
+            "'http://localhost' is no URL of an AMQP broker; write for example amqp://127.0.0.1",
+        ),
         (["--keytab", "f"], "the keytab f cannot be read: No such file"),
         (["--rate", "3"], "add --synthetic N"),
         (["--rate", "fast"], "'fast' is no rate"),

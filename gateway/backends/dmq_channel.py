@@ -1,0 +1,193 @@
+"""JobChannel: one job of DMQ on an AMQP channel of its own, from its INIT to its end (dmq.md 2.2, 5).
+
+I, S and H are published as `mandatory`: what no server is bound to comes back, so that a server that is absent, or has
+dropped the job, is noticed at once, and a setting that reached nobody is known to have reached nobody.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Protocol
+
+import pika
+from pika.channel import Channel
+
+from gateway.backends.dmq_signer import Signer
+from gateway.backends.kerberos_port import Initiator
+from gateway.core.errors import ProtocolError
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, PRIV, Status
+from gateway.runtime.amqp import AmqpLink, reason_of
+from gateway.wire.dmq_connection import ClientJob, Event
+from gateway.wire.dmq_envelope import BEAT, INIT, READING_PREFIX, Envelope
+from gateway.wire.dmq_states import State
+
+TOPIC = "amq.topic"
+APPLICATION = "acgate"
+
+
+class Listener(Protocol):
+    """Who opened a job. Everything is called on the AMQP thread."""
+
+    def heard(self, event: Event) -> None:
+        """The server said something; after a Refusal nothing more comes."""
+        ...
+
+    def returned(self, message_id: str) -> None:
+        """A setting reached nobody."""
+        ...
+
+    def lost(self, status: Status, reason: str) -> None:
+        """The job is over, and nobody asked for that. Called once, and nothing after it."""
+        ...
+
+
+class JobChannel:
+    """A job; whoever made it calls `open`, and `close` at the end."""
+
+    def __init__(
+        self,
+        link: AmqpLink,
+        signer: Signer,
+        host_address: bytes,
+        job: ClientJob,
+        listener: Listener,
+        ended: Callable[["JobChannel"], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._link, self._signer, self._host, self._now = link, signer, host_address, now
+        self._job, self._listener, self._ended = job, listener, ended
+        self._exchange = str(uuid.uuid4())
+        self._channel: Channel | None = None
+        self._context: Initiator | None = None
+        self._unacknowledged = 0  # the newest delivery tag
+        self._over = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether settings may go out."""
+        return not self._over and self._job.state is State.OPEN
+
+    def open(self) -> None:
+        """Declare, bind, ask. The link must be up."""
+        try:
+            init = self._job.init(str(uuid.uuid4()), self._exchange, APPLICATION, self._host)
+        except ProtocolError as error:
+            self._lose(BAD_REQUEST, str(error))
+            return
+        self._link.channel(lambda channel: self._declare(channel, init))
+
+    def _declare(self, channel: Channel, init: Envelope) -> None:
+        if self._over:
+            channel.close()
+            return
+        self._channel = channel
+        channel.add_on_close_callback(lambda _, error: self._lose(DISCONNECTED, f"channel closed: {self._why(error)}"))
+        channel.add_on_cancel_callback(lambda _: self._lose(DISCONNECTED, "the broker deleted the queue of this job"))
+        channel.add_on_return_callback(self._returned)
+
+        def declared(found: "pika.frame.Method[pika.spec.Queue.DeclareOk]") -> None:
+            queue = found.method.queue
+            channel.exchange_declare(self._exchange, "topic", auto_delete=True)
+            channel.queue_bind(queue, self._exchange, f"{READING_PREFIX}#")
+            channel.queue_bind(queue, self._exchange, "Q", callback=lambda _: bound(queue))
+
+        def bound(queue: str) -> None:
+            self._signer.init(init, lambda signed, context, reason: self._ask(queue, signed, context, reason))
+
+        channel.queue_declare("", exclusive=True, auto_delete=True, callback=declared)
+
+    def _why(self, error: BaseException) -> str:
+        return reason_of(error, self._link.broker)
+
+    def _ask(self, queue: str, init: Envelope | None, context: Initiator | None, reason: str) -> None:
+        if self._over or self._channel is None or not self._sendable:
+            return
+        if init is None:
+            self._lose(PRIV, reason)
+            return
+        self._context = context
+        self._publish(TOPIC, init)
+        self._channel.basic_consume(queue, self._delivered)
+
+    @property
+    def _sendable(self) -> bool:
+        return self._channel is not None and self._channel.is_open and self._link.up
+
+    def set(self, entry: str, body: bytes, message_id: str) -> bool:
+        """Sign and publish a setting; False when the channel is ending, KerberosError when it cannot be signed."""
+        if not self.is_open or not self._sendable:
+            return False
+        envelope = self._job.set(entry, body, message_id, self._host)
+        if self._context is not None:
+            signature = self._context.sign(envelope.signed())
+            envelope = Envelope(envelope.key, body, message_id, host_address=self._host, signature=signature)
+        self._publish(self._exchange, envelope)
+        return True
+
+    def tick(self) -> None:
+        """Heartbeats of this end, and the silence of the other."""
+        now = self._now()
+        if self._job.lost(now):
+            self._lose(DISCONNECTED, f"the DMQ server was silent for {self._job.silence:g} s")
+        elif self._sendable and self._job.beats(now):
+            self._publish(self._exchange, self._job.beat())
+
+    def close(self) -> None:
+        """The end that was wanted: nothing more is heard."""
+        if self._over:
+            return
+        drop = self._job.drop()
+        if drop is not None and self._sendable:
+            self._publish(self._exchange, drop)
+        self._finish()
+
+    def _finish(self) -> None:
+        self._over = True
+        if self._channel is not None and self._sendable:
+            self._channel.close()
+        self._ended(self)
+
+    def _lose(self, status: Status, reason: str) -> None:
+        if not self._over:
+            self._finish()
+            self._listener.lost(status, reason)
+
+    def _publish(self, exchange: str, envelope: Envelope) -> None:
+        assert self._channel is not None
+        properties = pika.BasicProperties(**envelope.properties())  # type: ignore[arg-type]  # each by its own type
+        mandatory = envelope.key == BEAT or envelope.message_id is not None
+        self._channel.basic_publish(exchange, envelope.key, envelope.body, properties, mandatory)
+
+    def _returned(
+        self, _: Channel, returned: pika.spec.Basic.Return, properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        del body
+        if self._over:
+            return
+        if returned.routing_key == INIT:
+            self._lose(DISCONNECTED, f"no DMQ server is on the broker {self._link.broker}")
+        elif returned.routing_key == BEAT:
+            if self._job.state is State.OPEN:  # before that the server may not have bound yet
+                self._lose(DISCONNECTED, "the DMQ server has dropped this job")
+        else:
+            self._listener.returned(properties.message_id or "")
+
+    def _delivered(
+        self, _: Channel, deliver: pika.spec.Basic.Deliver, properties: pika.BasicProperties, body: bytes
+    ) -> None:
+        if not self._unacknowledged:
+            self._link.post(self._acknowledge)
+        self._unacknowledged = deliver.delivery_tag or 0
+        if self._over:
+            return
+        event = self._job.receive(Envelope.of(deliver.routing_key or "", properties, body), self._now())
+        if event is None:
+            return
+        self._listener.heard(event)
+        if self._job.state is State.OVER and not self._over:
+            self._finish()
+
+    def _acknowledge(self) -> None:
+        """All deliveries of one turn of the loop, in one go."""
+        tag, self._unacknowledged = self._unacknowledged, 0
+        if self._channel is not None and self._sendable:
+            self._channel.basic_ack(tag, multiple=True)

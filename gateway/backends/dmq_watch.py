@@ -1,0 +1,227 @@
+"""Watching over DMQ: reading jobs that are opened again, whatever ends them (dmq.md 5.3, 5.9)."""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from gateway.backends.dmq_batch import Rows
+from gateway.backends.dmq_channel import JobChannel
+from gateway.backends.dmq_line import Line
+from gateway.backends.dmq_read import JOB_SIZE, parts_of
+from gateway.backends.dmq_readings import addressed
+from gateway.backends.dpm_read import refusal
+from gateway.backends.subscription import BoundedSubscription
+from gateway.core.batch import batch_of
+from gateway.core.drf import DataRequest
+from gateway.core.errors import Closed
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, Status
+from gateway.core.values import Reading
+from gateway.wire.dmq_connection import Answer, Event, Pending, Refusal
+from gateway.wire.dmq_states import INVALID_REQUEST, Kind
+
+_log = logging.getLogger(__name__)
+_BOUND = 100_000  # readings that may wait in a subscription
+_ROUNDS = 4  # and at least so many of each request
+
+
+class _Watch:
+    """One subscription on the thread of the line: the slots that each entry feeds, and its jobs."""
+
+    def __init__(self, line: Line, slots: dict[str, list[int]], requests: dict[str, DataRequest]) -> None:
+        self.line, self.slots, self.requests = line, slots, requests
+        self.subscription: BoundedSubscription | None = None  # set before the first job
+        self._rows = Rows()
+        self._flushing = False
+        entries = tuple(slots)
+        self.jobs = [_WatchJob(self, entries[first : first + JOB_SIZE]) for first in range(0, len(entries), JOB_SIZE)]
+
+    def answered(self, answer: Answer) -> None:
+        """A sample, which goes out with all others that came in the same turn of the loop."""
+        entry = answer.entry
+        self._rows.add(self.slots[entry], self.requests[entry], answer.sample, self.line.now_ns())
+        self._flush_later()
+
+    def failed(self, entries: tuple[str, ...], status: Status, message: str) -> None:
+        """Entries without a value."""
+        now_ns = self.line.now_ns()
+        for entry in entries:
+            reading = Reading(self.requests[entry], None, now_ns, status, message)
+            self._rows.add_other(self.slots[entry], reading)
+        self._flush_later()
+
+    def _flush_later(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self.line.post(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self.subscription is not None:
+            self.subscription.put(self._rows.take())
+
+    def divided(self, job: "_WatchJob", parts: list[tuple[str, ...]]) -> None:
+        """Jobs for parts of its entries take the place of one that was refused."""
+        self.jobs.remove(job)
+        for part in parts:
+            self.jobs.append(_WatchJob(self, part))
+            self.jobs[-1].open()
+
+
+class _WatchJob:
+    """The listener of one job, and its return."""
+
+    def __init__(self, watch: _Watch, entries: tuple[str, ...]) -> None:
+        self._watch, self._entries = watch, entries
+        self._channel: JobChannel | None = None
+        self._timer: object | None = None
+        self._attempt = 0
+        self._told: Status | None = None  # what the subscription was told of the whole job, until values come
+        self.up = False
+
+    def open(self) -> None:
+        """Open it, if the line is up; it will be called again when the line comes up."""
+        self._timer = None
+        if self._watch.line.up and self._channel is None:
+            self._channel = self._watch.line.open(Kind.READING, self._entries, self)
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        if self._timer is not None:
+            self._watch.line.cancel(self._timer)
+        if self._channel is not None:
+            self._channel.close()
+
+    def heard(self, event: Event) -> None:
+        """See Listener."""
+        match event:
+            case Pending():
+                self._came_up()
+            case Answer():
+                self._came_up()
+                self._watch.answered(event)
+            case Refusal():
+                self._channel = None
+                if event.status == INVALID_REQUEST and len(self._entries) > 1:
+                    self._watch.divided(self, parts_of(self._entries, event.message))
+                else:
+                    self._down(event.status, event.message)
+
+    def returned(self, message_id: str) -> None:
+        """Reading jobs send no settings."""
+
+    def lost(self, status: Status, reason: str) -> None:
+        """See Listener."""
+        self._channel = None
+        self._watch.line.note(reason)
+        self._down(status, reason)
+
+    def line_lost(self, reason: str) -> None:
+        """The broker is away; a job that was open has been told already."""
+        if self._timer is not None:
+            self._watch.line.cancel(self._timer)
+            self._timer = None
+        self._tell(DISCONNECTED, reason)
+
+    def _came_up(self) -> None:
+        self.up, self._attempt, self._told = True, 0, None
+
+    def _down(self, status: Status, reason: str) -> None:
+        self._tell(status, reason)
+        line = self._watch.line
+        if line.up:
+            self._timer = line.later(line.backoff.delay(self._attempt, line.chance()), self.open)
+            self._attempt += 1
+
+    def _tell(self, status: Status, reason: str) -> None:
+        """Every entry gets a reading without value, once for each loss."""
+        self.up = False
+        if self._told != status:
+            self._told = status
+            _log.warning("%d requests over DMQ: %s", len(self._entries), reason)
+            self._watch.failed(self._entries, status, reason)
+
+
+class Watching:
+    """All subscriptions of one backend. A follower of the line; `watch` and `close` are for any thread."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._watches: set[_Watch] = set()
+        self._lock = threading.Lock()
+        self._subscriptions: set[BoundedSubscription] = set()
+        self._closed = threading.Event()
+
+    def watch(self, requests: Sequence[DataRequest]) -> BoundedSubscription:
+        """A subscription to requests; those that are not sent at all have their one reading in it already."""
+        slots: dict[str, list[int]] = {}
+        by_key: dict[str, str] = {}
+        wanted: dict[str, DataRequest] = {}
+        refused: list[tuple[int, Reading]] = []
+        for slot, request in enumerate(requests):
+            if reason := refusal(request) or addressed(request):
+                refused.append((slot, Reading(request, None, self._line.now_ns(), BAD_REQUEST, reason)))
+                continue
+            entry = by_key.setdefault(request.key(), request.sent())
+            wanted.setdefault(entry, request)
+            slots.setdefault(entry, []).append(slot)
+        watch = _Watch(self._line, slots, wanted)
+        bound = max(_BOUND, _ROUNDS * len(requests))
+        subscription = BoundedSubscription(bound, lambda: self._closing(subscription, watch))
+        subscription.put(batch_of(refused))
+        watch.subscription = subscription
+        with self._lock:
+            if self._closed.is_set():
+                raise Closed("the backend is closed")
+            self._subscriptions.add(subscription)
+        self._line.post(lambda: self._join(watch))
+        return subscription
+
+    def close(self) -> None:
+        """End every subscription."""
+        with self._lock:
+            self._closed.set()
+            subscriptions, self._subscriptions = self._subscriptions, set()
+        for subscription in subscriptions:
+            subscription.close()
+
+    def _closing(self, subscription: BoundedSubscription, watch: _Watch) -> None:
+        with self._lock:
+            self._subscriptions.discard(subscription)
+        self._line.post(lambda: self._leave(watch))
+
+    def _join(self, watch: _Watch) -> None:
+        assert watch.subscription is not None
+        if not watch.subscription.closed:
+            self._watches.add(watch)
+            for job in list(watch.jobs):
+                job.open()
+
+    def _leave(self, watch: _Watch) -> None:
+        self._watches.discard(watch)
+        for job in watch.jobs:
+            job.close()
+
+    @property
+    def requests(self) -> int:
+        """Different requests that are watched now."""
+        return sum(len(watch.slots) for watch in list(self._watches))
+
+    @property
+    def states(self) -> list[bool]:
+        """Of each job, whether it is open."""
+        return [job.up for watch in list(self._watches) for job in list(watch.jobs)]
+
+    def line_up(self) -> None:
+        """See Follower."""
+        for watch in list(self._watches):
+            for job in list(watch.jobs):
+                job.open()
+
+    def line_lost(self, reason: str) -> None:
+        """See Follower."""
+        for watch in list(self._watches):
+            for job in list(watch.jobs):
+                job.line_lost(reason)
+
+    def tick(self) -> None:
+        """See Follower: each job has timers of its own."""

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 
 from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
-from gateway.config.backend_url import BackendUrl, capability_table
+from gateway.backends.open import ANONYMOUS
+from gateway.config.backend_url import SCHEMES, BackendUrl, capability_table
+from gateway.config.models import Auth, Kerberos
 from gateway.core.drf import DataRequest
 from gateway.core.errors import BadInput
 from gateway.core.ports import Backend, DeviceInfoSource
@@ -48,8 +50,10 @@ def parse_requests(texts: Sequence[str]) -> list[DataRequest]:
 
 @contextmanager
 def opened(args: argparse.Namespace) -> Iterator[Backend]:
-    """The backend of the option `--backend`, closed at the end."""
-    backend = open_any("backend", BackendUrl.parse(args.backend), SystemClock(), read_text)
+    """The backend of the option `--backend`, closed at the end; with the user's ticket where nothing goes without."""
+    url = BackendUrl.parse(args.backend)
+    auth = Auth(kerberos=Kerberos()) if SCHEMES[url.scheme].needs_credentials else ANONYMOUS
+    backend = open_any("backend", url, SystemClock(), read_text, auth)
     try:
         yield backend
     finally:

@@ -19,7 +19,7 @@ def updated(value, index: int) -> None:
         tell(pv=name, lost=True)
         return
     seconds, nanoseconds = value.raw_stamp
-    plain = None if getattr(value, "ndim", 0) else float(value)
+    plain = None if getattr(value, "ndim", 0) else str(value) if isinstance(value, str) else float(value)
     stamp_ns = seconds * 1_000_000_000 + nanoseconds
     tell(pv=name, value=plain, stamp_ns=stamp_ns, severity=value.severity, status=value.status)
 

@@ -10,8 +10,15 @@ from tests.support.rabbitmq import RabbitMq, running_rabbitmq
 
 @pytest.fixture(scope="session")
 def kdc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    """A KDC and a ticket of the user. Who stops it, or changes its principals, takes one of its own."""
+    """A KDC and a ticket of the user. Who stops it, or changes its principals, takes `realm`."""
     with running_kdc(tmp_path_factory.mktemp("kdc")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
+    """A KDC for one file of tests, which may stop it and change its principals."""
+    with running_kdc(tmp_path_factory.mktemp("realm")) as started:
         yield started
 
 

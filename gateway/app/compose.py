@@ -15,6 +15,7 @@ from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
 from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
+from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
@@ -227,6 +228,8 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
     """Open, describe, plan; what was configured but is not in this version is logged. Stopped when a signal comes."""
     for note in config.notes:
         log.warning("%s", note)
+    for lack in lacks(config, clock):
+        log.warning("%s", lack.sentence)
     backends = open_backends(config, clock)
     try:
         plan, warnings = build_plan(config, unless_stopped(stop, partial(describe, config, backends, clock)))

@@ -7,9 +7,11 @@ longer than they can. Needs the extra `kerberos`; nothing here changes the envir
 import itertools
 import logging
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import gssapi
 
@@ -31,6 +33,7 @@ _FLAGS = (  # no mutual authentication: the token of the first step completes th
     | gssapi.RequirementFlag.replay_detection
     | gssapi.RequirementFlag.out_of_sequence_detection
 )
+NOTHING: Mapping[bytes | str, bytes | str] = MappingProxyType({})
 _KERBEROS = gssapi.MechType.kerberos
 _caches = itertools.count()  # every ticket of a keytab has a cache of its own, in the memory of the process
 
@@ -78,17 +81,32 @@ class Ticket:
     services: set[str] = field(default_factory=set)  # those whose own tickets were obtained with it
 
 
-def obtain(section: Kerberos, clock: Clock) -> Ticket:
-    """A ticket from the keytab, or the one of the cache; asks the Kerberos server in the first case."""
-    store: dict[bytes | str, bytes | str] = {}
+def trouble(section: Kerberos, clock: Clock) -> str:
+    """Why there can be no ticket, as far as files tell; empty when there may be one. Contacts nobody."""
+    try:
+        if section.keytab is not None:
+            keytab_principal(section, section.keytab)
+        else:
+            obtain(section, clock, {"client_keytab": "FILE:"})  # none: or else a default one would be used
+    except KerberosError as error:
+        return str(error)
+    return ""
+
+
+def obtain(section: Kerberos, clock: Clock, more: Mapping[bytes | str, bytes | str] = NOTHING) -> Ticket:
+    """A ticket from the keytab, or the one of the cache; asks the Kerberos server in the first case.
+
+    `more` is added to what GSS-API is told of where credentials are.
+    """
+    store: dict[bytes | str, bytes | str] = dict(more)
     where = section.cache or "the default cache (KRB5CCNAME)"
     principal = section.principal
     if section.keytab is not None:
         where = section.keytab
         principal = keytab_principal(section, section.keytab)
-        store = {"client_keytab": section.keytab, "ccache": f"MEMORY:acgate-{next(_caches)}"}
+        store |= {"client_keytab": section.keytab, "ccache": f"MEMORY:acgate-{next(_caches)}"}
     elif section.cache is not None:
-        store = {"ccache": section.cache}
+        store |= {"ccache": section.cache}
     with said_plainly(principal or "this user", where):
         name = None if principal is None else principal_name(principal)
         credentials = gssapi.Credentials(name=name, usage="initiate", mechs=[_KERBEROS], store=store or None)

@@ -13,7 +13,7 @@ _CREDENTIALS_EXPIRED = 11 << 16  # GSS_S_CREDENTIALS_EXPIRED
 _OTHER_PRINCIPAL = 39756032  # KG_CCACHE_NOMATCH, of the mechanism's own table
 
 _EXPIRED = (
-    "the Kerberos ticket of {who} has expired; get a new one with kinit, "
+    "the Kerberos ticket of {who} in {where} has expired; get a new one with kinit, "
     "or give the backend a keytab (auth.kerberos.keytab), from which acgate renews it"
 )
 _NO_TICKET = (
@@ -61,7 +61,7 @@ def said_plainly(who: str, where: str, service: str = "") -> Iterator[None]:
     except GSSError as error:
         sentence = _TABLE.get(error.min_code)
         if sentence is _EXPIRED or error.maj_code & 0xFF0000 == _CREDENTIALS_EXPIRED:
-            raise TicketExpired(_EXPIRED.format(who=who)) from None
+            raise TicketExpired(_EXPIRED.format(who=who, where=where)) from None
         if sentence is None:
             raise KerberosError(f"Kerberos fails for {who}: {words_of(error)}") from None
         raise KerberosError(sentence.format(who=who, where=where, service=service)) from None

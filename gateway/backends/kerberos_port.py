@@ -57,6 +57,15 @@ class Credentials(Protocol):
         ...
 
 
+def kerberos_trouble(section: Kerberos, clock: Clock) -> str:
+    """Why there can be no ticket, as far as files tell; empty when there may be one. Contacts nobody."""
+    try:
+        from gateway.backends.kerberos import trouble
+    except ImportError as error:
+        return f"auth.kerberos needs {error.name}; pip install 'acgate[kerberos]'"
+    return trouble(section, clock)
+
+
 def kerberos_credentials(section: Kerberos, clock: Clock, name: str) -> Credentials:
     """Those of a backend; contacts nobody. BadInput when the extra is not installed."""
     try:

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 
 from gateway.app.config_file import read_config
+from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe_offline
 from gateway.config.models import json_schema
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
 from gateway.plan.family import family
 from gateway.plan.model import DevicePlan, Plan, PvSpec
+from gateway.runtime.clock import SystemClock
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the PVs on stdout, warnings on stderr; errors raise BadInput."""
+    """Print the PVs on stdout, warnings on stderr; 1 when some can never have a value, errors raise BadInput."""
     if args.schema:
         print(json.dumps(json_schema(), indent=2))
         return 0
@@ -34,13 +36,15 @@ def run(args: argparse.Namespace) -> int:
     plan, warnings = build_plan(config, describe_offline(config))
     if config.metadata is None and any(backend.url.scheme != "sim" for backend in config.backends.values()):
         warnings.append("the services are not asked here: run leaves out the PVs of properties that a device lacks")
+    found = lacks(config, SystemClock())
+    warnings += [lack.sentence for lack in found]
     for sentence in (*config.notes, *warnings):
         print(f"warning: {sentence}", file=sys.stderr)
     if args.json:
         _print_json(plan, [*config.notes, *warnings])
     else:
         _print_table(plan)
-    return 0
+    return 1 if any(lack.fatal for lack in found) else 0
 
 
 def _lines(plan: Plan) -> Iterator[tuple[DevicePlan, PvSpec, str, str]]:

@@ -5,19 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kdc import REALM, SERVICE, Kdc, running_kdc
+from tests.support.kdc import REALM, SERVICE, Kdc
 from tests.system.witness.simulated import Simulated, simulated
 from tests.system.witness.witness import Witness
 
 PRIV = (False, 17, -17)
 OK = (True, 0, 0)
-
-
-@pytest.fixture(scope="module")
-def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kdc]:
-    """A KDC whose principals this file may change."""
-    with running_kdc(tmp_path_factory.mktemp("realm")) as started:
-        yield started
 
 
 def ticket(realm: Kdc, name: str) -> Mapping[str, str]:

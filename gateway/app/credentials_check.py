@@ -1,0 +1,84 @@
+"""Which operations of which devices cannot work with the credentials at hand: files are read, nobody is contacted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from gateway.backends.kerberos_port import kerberos_trouble
+from gateway.config.config import BackendConfig, Config
+from gateway.core.ports import Clock
+
+_NAMED = 3  # devices of a sentence, the others are counted
+_WANTED = {  # scheme: what its service wants to know a user by, and whether reading needs it, too (contract.md 3)
+    "dmq": ("kerberos", True),
+    "dpm+http": ("kerberos", False),
+    "dpm+grpc": ("jwt", False),
+    "acl+ssh": ("kerberos", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """An operation of some devices that cannot work; `fatal` when they cannot even be read."""
+
+    sentence: str
+    fatal: bool
+
+
+def lacks(config: Config, clock: Clock) -> list[Lack]:
+    """What cannot work, devices with the same reason in one sentence; settings only where the gateway takes any."""
+    troubles = {name: _trouble(backend, clock) for name, backend in config.backends.items()}
+    everything = {name for name, backend in config.backends.items() if _WANTED.get(backend.url.scheme, ("", False))[1]}
+    groups: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for device in config.devices:
+        operations = {"reading": device.route.read}
+        if config.gateway.writes and device.entry.writable:
+            operations["writing"] = device.route.write
+        for operation, names in operations.items():
+            needing = everything if operation == "reading" else set(names)
+            bad = tuple(name for name in names if name in needing and troubles[name])
+            if bad:
+                left = tuple(name for name in names if name not in bad)
+                groups.setdefault((operation, bad, left), []).append(device.request.device)
+    return [
+        Lack(_sentence(operation, devices, bad, left, troubles), fatal=operation == "reading" and not left)
+        for (operation, bad, left), devices in groups.items()
+    ]
+
+
+def _sentence(
+    operation: str, devices: Sequence[str], bad: Sequence[str], left: Sequence[str], troubles: dict[str, str]
+) -> str:
+    names = list(dict.fromkeys(devices))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    over = f" over {' or '.join(bad)}, but over {' or '.join(left)}" if left else ""
+    reasons = "; ".join(f"backend {name}: {troubles[name]}" for name in bad)
+    return f"{operation} {', '.join(names[:_NAMED])}{more} cannot work{over}: {reasons}"
+
+
+def _trouble(backend: BackendConfig, clock: Clock) -> str:
+    """Why the service will not know who we are; empty when it may."""
+    wanted, _ = _WANTED.get(backend.url.scheme, ("", False))
+    if backend.auth.kerberos is not None and wanted == "kerberos":
+        return kerberos_trouble(backend.auth.kerberos, clock)
+    if backend.auth.jwt is not None and wanted == "jwt":
+        return _unreadable(backend.auth.jwt.token_file)
+    if backend.url.scheme in ("dpm+http", "dpm+grpc") and not _local(backend.url.host):
+        return f"it has no credentials, and the service takes settings of known users alone; give it auth.{wanted}"
+    return ""
+
+
+def _unreadable(path: str) -> str:
+    try:
+        return "" if Path(path).read_bytes().strip() else f"the token file {path} is empty"
+    except OSError as error:
+        return f"the token file {path} cannot be read: {error.strerror}"
+
+
+def _local(host: str) -> bool:
+    """Whether it is this machine, where a simulator may be that asks nobody who he is."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -19,6 +19,8 @@ COMMANDS = {  # each is a module of gateway.app.commands, imported only when it 
     "demo": "the simulated central services and the gateway together, on loopback",
     "run": "the gateway, in the foreground",
     "check": "validate a configuration without touching the network; print every PV, or every error",
+    "explain": "which backends serve a PV and why, and which layer would refuse a put",
+    "backends": "what each kind of backend can do, and those of a configuration",
     "simulate": "the simulated central services alone",
     "read": "read from one backend directly, without EPICS",
     "write": "write to one backend directly, without EPICS",

@@ -298,6 +298,7 @@ def squeezed(text: str) -> str:
 
 SECTIONS: Mapping[str, type[models.Section]] = {
     "## The file": models.ConfigFile, "## gateway": models.GatewaySection,
+    "`failover`:": models.FailoverSection,
     "A mapping of names to:": models.BackendSection,
     "| key of `kerberos`": models.Kerberos, "| key of `jwt`": models.Jwt, "## metadata": models.MetadataSection,
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,

@@ -1,0 +1,215 @@
+"""explain: which backends serve a PV and why, and which layer would refuse a put, and why.
+
+A list of steps that grows with the layers: each is a function of what is asked, and asks nobody.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from math import isfinite
+
+from gateway.access.judge import Layer
+from gateway.config.backend_url import SCHEMES
+from gateway.config.config import BackendConfig, Config
+from gateway.core.errors import BadInput
+from gateway.core.route import Names
+from gateway.plan.family import find
+from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
+
+_SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who does one operation for a PV, and why the others do not."""
+
+    operation: str  # read, stream or write
+    chosen: str  # name of a backend; empty where none does
+    why: str
+    passed_over: tuple[tuple[str, str], ...]  # name and reason, of every other backend
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one layer says of a put: True it passes, False it refuses, None it cannot be known here."""
+
+    layer: str
+    passes: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that is known of a PV without asking anybody."""
+
+    spec: PvSpec
+    device: DevicePlan
+    request: str  # that is acquired, or sent where the PV only sets; empty where it is computed here
+    choices: tuple[Choice, ...]
+    put: tuple[Judgement, ...]  # every layer, in the order in which they are asked
+
+    @property
+    def refusal(self) -> Judgement | None:
+        """The first layer that refuses; None when a put would be sent as far as is known here."""
+        return next((one for one in self.put if one.passes is False), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; `user` and `host` are those of the client, empty where they were not said."""
+
+    config: Config
+    plan: Plan
+    spec: PvSpec
+    device: DevicePlan
+    user: str = ""
+    host: str = ""
+
+
+def explain(config: Config, plan: Plan, name: str, user: str = "", host: str = "") -> Explanation:
+    """The explanation of a PV; BadInput when there is none of that name."""
+    spec = find(plan, name.removesuffix(".VAL"))
+    if spec is None:
+        raise BadInput(f"{name}: {_unknown(plan, name)}")
+    device = plan.devices[spec.device]
+    question = Question(config, plan, spec, device, user, host)
+    request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
+    return Explanation(
+        spec,
+        device,
+        "" if request is None else str(request),
+        tuple(_choice(config, device, operation) for operation in ("read", "stream", "write")),
+        tuple(judgement for step in STEPS for judgement in step(question)),
+    )
+
+
+def _unknown(plan: Plan, name: str) -> str:
+    if name.startswith(f"{plan.gateway}:"):
+        return "is of the gateway itself; no device and no backend stands behind it"
+    near = get_close_matches(name.partition(".")[0], plan.devices, n=1)
+    remedy = f"did you mean {near[0]!r}?" if near else "`acgate check` prints every PV"
+    return f"no PV of this configuration; {remedy}"
+
+
+def _choice(config: Config, device: DevicePlan, operation: str) -> Choice:
+    names = device.route.write if operation == "write" else device.route.read
+    wanted = operation != "write" or device.writable
+    if not names or not wanted:
+        reason = "the device is not writable" if not wanted else "no backend of its route can write"
+        others = tuple((name, _cannot(one, operation) or reason) for name, one in config.backends.items())
+        return Choice(operation, "", reason, others)
+    first, url = names[0], config.backends[names[0]].url
+    place = "the only one of its route" if len(names) == 1 else f"the first of its route ({', '.join(names)})"
+    polled = "; polled, the service has no streams" if operation == "stream" and url.capabilities.polled else ""
+    others = tuple(
+        (name, _passed_over(config.backends[name], names, operation))
+        for name in (*names[1:], *(name for name in config.backends if name not in names))
+    )
+    return Choice(operation, first, f"{place}{polled}", others)
+
+
+def _passed_over(backend: BackendConfig, names: Names, operation: str) -> str:
+    if backend.name not in names:
+        return _cannot(backend, operation) or "is not in the route of the device"
+    before = " and ".join(names[: names.index(backend.name)])
+    if operation == "write":
+        return f"is asked when {before} cannot be reached and nothing was sent"
+    return f"takes over when {before} {'are' if ' and ' in before else 'is'} lost"
+
+
+def _cannot(backend: BackendConfig, operation: str) -> str:
+    can = backend.url.capabilities
+    able = {"read": can.read, "stream": can.watch, "write": can.write}[operation]
+    return "" if able else f"{backend.url.scheme} cannot {operation}"
+
+
+def _writes(question: Question) -> Iterator[Judgement]:
+    on = question.plan.writes
+    reason = "gateway.writes is on" if on else "the gateway takes no puts: gateway.writes is off"
+    yield Judgement(Layer.WRITES.value, on, reason)
+
+
+def _device(question: Question) -> Iterator[Judgement]:
+    spec = question.spec
+    if spec.role not in _SETTABLE:
+        yield Judgement(Layer.DEVICE.value, False, f"{spec.name} only shows; what can be set is {_settable(question)}")
+    elif spec.writable:
+        yield Judgement(Layer.DEVICE.value, True, f"writable, {question.device.place}; sends {spec.write}")
+    elif question.device.writable:
+        yield Judgement(Layer.DEVICE.value, False, f"{spec.device} has no SETTING that a put could mean")
+    else:
+        reason = f"not writable; say 'writable: true' in {question.device.place} where it shall be"
+        yield Judgement(Layer.DEVICE.value, False, reason)
+
+
+def _settable(question: Question) -> str:
+    device = question.device
+    names = [f"{device.name}:{Role.SETPOINT.value}"] if device.setting_row >= 0 else []
+    names += [f"{device.name}:{Role.COMMAND.value}"] if device.info.commands else []
+    return " or ".join(names) or "nothing of this device"
+
+
+def _network(question: Question) -> Iterator[Judgement]:
+    allow, host = question.config.gateway.allow, question.host
+    if not allow:
+        yield Judgement(Layer.NETWORK.value, True, "gateway.allow names no network: all who reach the interfaces")
+        return
+    networks = ", ".join(allow)
+    try:
+        address = IPv4Address(host)
+    except AddressValueError:
+        said = f"{host!r} is no address" if host else "no address was said"
+        yield Judgement(Layer.NETWORK.value, None, f"{said}; gateway.allow lets {networks} connect")
+        return
+    inside = any(address in IPv4Network(network, strict=False) for network in allow)
+    word = "is in" if inside else "is in none of"
+    yield Judgement(Layer.NETWORK.value, inside, f"{host} {word} gateway.allow ({networks})")
+
+
+def _access(question: Question) -> Iterator[Judgement]:
+    file, user = question.config.gateway.access_file, question.user
+    if file is None:
+        yield Judgement(Layer.ACCESS.value, True, f"there is no access file: {user or 'every user'} may")
+    else:
+        yield Judgement(Layer.ACCESS.value, None, f"what {file} gives to {user or 'the user'} is not judged here")
+
+
+def _route(question: Question) -> Iterator[Judgement]:
+    route = question.device.route
+    if not route.write:
+        lacking = " and ".join(f"{name} ({question.config.backends[name].url.scheme})" for name in route.read)
+        yield Judgement("route", False, f"{lacking} cannot write; route writes to a backend that can")
+        return
+    backend = question.config.backends[route.write[0]]
+    yield Judgement("route", True, f"{backend.name} ({backend.url.scheme}) can write")
+    needed = SCHEMES[backend.url.scheme].credentials
+    if needed == "none":
+        return
+    if backend.auth.kerberos is None and backend.auth.jwt is None:
+        reason = f"{backend.name} has no 'auth'; a service that asks for it ({needed}) will refuse"
+        yield Judgement("credentials", None, reason)
+    else:
+        yield Judgement("credentials", None, f"{backend.name} has 'auth'; the service judges ({needed})")
+
+
+def _value(question: Question) -> Iterator[Judgement]:
+    spec = question.spec
+    if not spec.writable:
+        return
+    if spec.labels:
+        text = f"one of {', '.join(spec.labels)}"
+    elif spec.type is PvType.DOUBLE:
+        text = "one finite number" if spec.length == 1 else f"exactly {spec.length} finite numbers"
+    elif spec.type is PvType.BYTES:
+        text = f"exactly {spec.length} bytes"
+    else:
+        text = f"text of at most {spec.length} characters"
+    yield Judgement(Layer.VALUE.value, None, f"takes {text}")
+    if spec.type is PvType.DOUBLE:
+        ends = [f"{word} {end:g}" for word, end in (("from", spec.low), ("to", spec.high)) if isfinite(end)]
+        said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
+        yield Judgement(Layer.LIMITS.value, None, said)
+
+
+STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (_writes, _device, _network, _access, _route, _value)

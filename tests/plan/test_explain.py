@@ -1,0 +1,189 @@
+"""Why a backend serves a PV, why the others do not, and which layer refuses a put."""
+
+import pytest
+
+from gateway.config.config import Config
+from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.core.errors import BadInput
+from gateway.plan.build import build_plan
+from gateway.plan.explain import Choice, Explanation, Judgement, explain
+from tests.config.loading import loaded
+
+TEXT = """
+gateway: {{writes: {writes}{gateway}}}
+backends:
+  dpm: {{url: "dpm+http://h"{auth}}}
+  acl: {{url: "acl+https://h/acl.pl"}}
+  sim: {{url: "sim:"}}
+devices:
+  - {{device: "M:OUTTMP", backend: [dpm, acl, sim]}}
+  - {{device: "Z:ACLTST", backend: {{read: acl, write: [sim, dpm]}}, writable: true, low: -5, units: A}}
+  - {{device: "G:AMANDA", backend: acl}}
+  - {{device: "D:GAINS[0:7]", backend: dpm, writable: true}}
+  - {{device: "Z:ACLTST.SETTING.RAW", name: Z:RAW, backend: sim, writable: true, length: 4}}
+  - {{device: "G:MODE", backend: dpm, writable: true, text: true}}
+  - {{device: "N:LGXS", backend: sim, writable: true}}
+"""
+INFOS = {"N:LGXS": DeviceInfo("N:LGXS", reading=PropertyInfo(), setting=None, status=True)}
+
+
+def asked(
+    pv: str, user: str = "", host: str = "", writes: str = "on", gateway: str = "", auth: str = ""
+) -> Explanation:
+    config: Config = loaded(TEXT.format(writes=writes, gateway=gateway, auth=auth))
+    return explain(config, build_plan(config, INFOS)[0], pv, user, host)
+
+
+def choice(found: Explanation, operation: str) -> Choice:
+    return next(one for one in found.choices if one.operation == operation)
+
+
+def layer(found: Explanation, name: str) -> Judgement:
+    return next(one for one in found.put if one.layer == name)
+
+
+def test_the_first_of_the_route_is_chosen_and_each_other_has_its_reason() -> None:
+    found = asked("M:OUTTMP")
+
+    assert (found.request, found.device.place, found.spec.name) == (
+        "M:OUTTMP.READING@P,1000,TRUE",
+        "gw.yaml:8",
+        "M:OUTTMP",
+    )
+    assert choice(found, "read") == Choice(
+        "read",
+        "dpm",
+        "the first of its route (dpm, acl, sim)",
+        (("acl", "takes over when dpm is lost"), ("sim", "takes over when dpm and acl are lost")),
+    )
+    assert choice(found, "write") == Choice(
+        "write",
+        "",
+        "the device is not writable",
+        (
+            ("dpm", "the device is not writable"),
+            ("acl", "acl+https cannot write"),
+            ("sim", "the device is not writable"),
+        ),
+    )
+
+
+def test_reading_here_and_writing_there_is_said_for_each_operation() -> None:
+    found = asked("Z:ACLTST:SP")
+
+    assert choice(found, "stream").why == "the only one of its route; polled, the service has no streams"
+    assert dict(choice(found, "stream").passed_over)["sim"] == "is not in the route of the device"
+    assert choice(found, "write") == Choice(
+        "write",
+        "sim",
+        "the first of its route (sim, dpm)",
+        (("dpm", "is asked when sim cannot be reached and nothing was sent"), ("acl", "acl+https cannot write")),
+    )
+
+
+def test_a_put_that_would_be_sent_says_what_every_layer_thinks() -> None:
+    found = asked("Z:ACLTST", user="jane")
+
+    assert found.refusal is None
+    assert [(one.layer, one.passes) for one in found.put] == [
+        ("writes", True), ("device", True), ("network", True), ("access security", True), ("route", True),
+        ("type and length", None), ("limits", None),
+    ]  # fmt: skip
+    assert layer(found, "device").reason == "writable, gw.yaml:9; sends Z:ACLTST.SETTING@N"
+    assert layer(found, "access security").reason == "there is no access file: jane may"
+    assert layer(found, "limits").reason == "takes values from -5 A"
+
+
+@pytest.mark.parametrize(
+    ("pv", "more", "name", "reason"),
+    [
+        ("Z:ACLTST", {"writes": "off"}, "writes", "the gateway takes no puts: gateway.writes is off"),
+        ("M:OUTTMP.VAL", {}, "device", "not writable; say 'writable: true' in gw.yaml:8 where it shall be"),
+        ("N:LGXS", {}, "device", "N:LGXS has no SETTING that a put could mean"),
+        ("Z:ACLTST:SP_RBV", {}, "device", "Z:ACLTST:SP_RBV only shows; what can be set is Z:ACLTST:SP or Z:ACLTST:CMD"),
+        ("N:LGXS:GW:AGE", {}, "device", "N:LGXS:GW:AGE only shows; what can be set is nothing of this device"),
+        (
+            "Z:ACLTST",
+            {"gateway": ", allow: [127.0.0.0/8, 192.0.2.7]", "host": "192.0.2.9"},
+            "network",
+            "192.0.2.9 is in none of gateway.allow (127.0.0.0/8, 192.0.2.7)",
+        ),
+    ],
+)
+def test_the_first_layer_that_refuses_is_named_with_its_reason(
+    pv: str, more: dict[str, str], name: str, reason: str
+) -> None:
+    refusal = asked(pv, **more).refusal
+
+    assert refusal is not None
+    assert (refusal.layer, refusal.reason) == (name, reason)
+
+
+def test_a_route_that_cannot_write_refuses_and_says_so() -> None:
+    found = asked("G:AMANDA:SP")
+
+    assert layer(found, "route").reason == "acl (acl+https) cannot write; route writes to a backend that can"
+    assert choice(found, "write").chosen == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "passes", "reason"),
+    [
+        ("127.0.0.1", True, "127.0.0.1 is in gateway.allow (127.0.0.0/8)"),
+        ("console1", None, "'console1' is no address; gateway.allow lets 127.0.0.0/8 connect"),
+        ("", None, "no address was said; gateway.allow lets 127.0.0.0/8 connect"),
+    ],
+)
+def test_networks_are_judged_by_address(host: str, passes: bool | None, reason: str) -> None:
+    found = asked("Z:ACLTST", host=host, gateway=", allow: [127.0.0.0/8]")
+
+    assert layer(found, "network") == Judgement("network", passes, reason)
+
+
+@pytest.mark.parametrize(
+    ("pv", "text"),
+    [
+        ("D:GAINS:SP", "takes exactly 8 finite numbers"),
+        ("Z:RAW:SP", "takes exactly 4 bytes"),
+        ("G:MODE:SP", "takes text of at most 256 characters"),
+        ("Z:ACLTST:CMD", "takes one of RESET, ON, OFF, POSITIVE, NEGATIVE, RAMP, DC"),
+    ],
+)
+def test_what_values_it_takes_is_said(pv: str, text: str) -> None:
+    assert layer(asked(pv), "type and length").reason == text
+
+
+def test_credentials_are_for_the_service_to_judge() -> None:
+    assert (
+        "dpm has no 'auth'; a service that asks for it (Kerberos for writes only) will"
+        in layer(asked("D:GAINS:SP"), "credentials").reason
+    )
+    assert layer(asked("D:GAINS:SP", auth=", auth: {kerberos: {}}"), "credentials").passes is None
+
+
+def test_an_access_file_is_not_judged_here() -> None:
+    found = asked("Z:ACLTST", gateway=", access_file: a.acf")
+
+    assert layer(found, "access security") == Judgement(
+        "access security", None, "what a.acf gives to the user is not judged here"
+    )
+
+
+def test_what_is_computed_here_has_no_request() -> None:
+    assert asked("M:OUTTMP:GW:AGE").request == ""
+    assert asked("Z:ACLTST:CMD").request == "Z:ACLTST.CONTROL@N"
+
+
+@pytest.mark.parametrize(
+    ("pv", "said"),
+    [
+        ("M:OUTTMPP", "M:OUTTMPP: no PV of this configuration; did you mean 'M:OUTTMP'?"),
+        ("nothing", "nothing: no PV of this configuration; `acgate check` prints every PV"),
+        ("GW1:VERSION", "GW1:VERSION: is of the gateway itself; no device and no backend stands behind it"),
+    ],
+)
+def test_an_unknown_pv_is_refused_with_the_nearest_one(pv: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        asked(pv)
+
+    assert str(caught.value) == said

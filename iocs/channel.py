@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from caproto import ChannelType, TimeStamp
 
-from gateway.core.severity import NO_ALARM, UDF, Alarm
+from gateway.core.severity import NO_ALARM, UDF, Alarm, Severity
 from gateway.plan.model import PvSpec, PvType, Role
 from gateway.plan.record import record_type
 from iocs.fast import messages as ca
 from iocs.fast.conversions import CHAR
 from iocs.fast.dbr import LABEL, UNITS, Shown
 from iocs.fast.encode import encode, run_now
-from iocs.fast.rows import EPICS_EPOCH
+from iocs.fast.messages import EPICS_EPOCH
+from iocs.record import Record, beyond
 
 if TYPE_CHECKING:
     from iocs.store import Store
 
 ANY = ca.DBE_VALUE | ca.DBE_LOG
+FIELD = 16  # a field was set: news for fields only, never asked for by clients
 _LIMITS = (  # in the order of the CTRL types
     "upper_disp_limit", "lower_disp_limit", "upper_alarm_limit", "upper_warning_limit",
     "lower_warning_limit", "lower_alarm_limit", "upper_ctrl_limit", "lower_ctrl_limit",
@@ -95,6 +97,9 @@ class Channel:
         self._writable = writes and spec.writable
         self._sinks: dict[Listener, None] = {}
         self._sampled: Any = None  # the value of a getter that the subscribers were told last
+        self.record: Record | None = None  # made when a client sets a field
+        self.news, self.field_set = 0, ""  # events of the news that is being told; the field that was set
+        self._posted: dict[int, Any] = {}  # the value that was news last, by event
         self._encoded: dict[tuple[int, int, bool], tuple[int, bytes]] = {}
         self._judge: Callable[[Any], Alarm] = lambda _: NO_ALARM  # of a value that a getter brought
         options["max_subscription_backlog"] = 1  # or else caproto warns of large arrays
@@ -111,9 +116,7 @@ class Channel:
 
     def _tell_properties(self) -> None:
         self._encoded.clear()
-        for sink in self._sinks:
-            if sink.mask & ca.DBE_PROPERTY:
-                sink.tell()
+        self._tell(ca.DBE_PROPERTY)
 
     def _describe(self, spec: PvSpec) -> None:
         if "units" in self._data:
@@ -145,18 +148,59 @@ class Channel:
 
     def show(self, value: Any, stamp_ns: int, alarm: Alarm) -> None:
         """Publish a reading: value, alarm and stamp in one act. None keeps the value, a stamp of 0 the stamp."""
-        mask = ANY if value is not None else 0
+        mask = 0
+        if value is not None:
+            self._data["value"] = self.fit(value)
+            mask = self._events()
+        alarm = self._judged(alarm)
         if alarm != self.alarm_now:
             mask |= ca.DBE_ALARM
             self._set_alarm(alarm)
-        if value is not None:
-            self._data["value"] = self.fit(value)
         if stamp_ns:
             self._data["timestamp"] = epics_stamp(stamp_ns)
         self._encoded.clear()
+        self._tell(mask)
+
+    def _events(self) -> int:
+        """The events of a new value: a number against the deadbands, everything else is news each time."""
+        if self.record is None or self.max_length > 1:
+            return ANY
+        value, mask = float(self._data["value"]), 0
+        for event, deadband in ((ca.DBE_VALUE, self.record.mdel), (ca.DBE_LOG, self.record.adel)):
+            if beyond(self._posted.get(event, math.nan), value, deadband):
+                self._posted[event] = value
+                mask |= event
+        return mask
+
+    def _judged(self, alarm: Alarm) -> Alarm:
+        """The alarm, or a worse one by limits that clients have set."""
+        if self.record is None or not self.record.judges or alarm.severity >= Severity.INVALID:
+            return alarm
+        return self.record.judge(float(self._data["value"]), alarm)
+
+    def _tell(self, mask: int) -> None:
+        self.news = mask
         for sink in self._sinks:
             if sink.mask & mask:
                 sink.tell()
+
+    def set_or(self, name: str, default: Any) -> Any:
+        """What a client has set a field to, or else the default."""
+        return default if self.record is None else self.record.set.get(name, default)
+
+    def set_field(self, name: str, value: Any, is_property: bool) -> None:
+        """A client sets a field of the record; whoever monitors the field or, of a property, the PV, is told."""
+        if self.record is None:
+            self.refresh()
+            self.record = Record()
+            self._posted = dict.fromkeys((ca.DBE_VALUE, ca.DBE_LOG), self._data["value"])
+        self.record.set[name] = value
+        if self.row >= 0 and self._store is not None and not self.record.every:
+            self._store.single_out(self.row)
+        self.field_set = name
+        self._encoded.clear()
+        self._tell(FIELD | (ca.DBE_PROPERTY if is_property else 0))
+        self.field_set = ""
 
     def fit(self, value: Any) -> Any:
         """The value cut to what the channel can hold, so that it can always be read back."""
@@ -205,7 +249,7 @@ class Channel:
             alarm = Alarm(int(store.severity[row]), int(store.status[row]))
             self._data["value"] = float(store.value[row])
             self._data["timestamp"] = epics_stamp(int(store.stamp_ns[row]))
-            self._set_alarm(alarm)
+            self._set_alarm(self._judged(alarm))
             self._encoded.clear()
         elif self.pvspec.get is not None and self.getter is not None:
             value: Any = run_now(self.getter(self))
@@ -234,6 +278,10 @@ class Channel:
             self._set_alarm(before)  # so that `show` sees whether it changed
             self.show(self._sampled, 0, alarm)
 
+    def admits(self) -> bool:
+        """Whether a new subscription is sent the value at once."""
+        return True
+
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type; one encoding serves all who ask for the same."""
         key = (data_type, count, long_string)
@@ -257,9 +305,11 @@ class Channel:
         )  # fmt: skip
         if "units" not in data:
             return found
+        units, precision = self.set_or("EGU", data["units"]), self.set_or("PREC", data.get("precision", 0))
         limits = tuple(float(data[name]) for name in _LIMITS)
-        units = data["units"].encode("latin-1", "replace")
-        return found._replace(units=units, precision=int(data.get("precision", 0)), limits=limits)
+        if self.record is not None:
+            limits = self.record.limits(limits)
+        return found._replace(units=units.encode("latin-1", "replace"), precision=int(precision), limits=limits)
 
     def _elements(self) -> Any:
         """The value as the wire has it: an array of numbers, or a list of texts as bytes."""

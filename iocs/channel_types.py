@@ -10,7 +10,7 @@ from caproto.server import PvpropertyByte, PvpropertyDouble, PvpropertyEnum, Pvp
 from caproto.server.server import PvpropertyChar
 
 from gateway.plan.model import PvSpec, PvType
-from iocs.channel import Channel
+from iocs.channel import ANY, Channel
 from iocs.fast.conversions import CHAR, DOUBLE, ENUM, LONG, STRING, cast, parse_number
 from iocs.fast.dbr import CLASS_NAME, NotConverted, Shown
 from iocs.fast.dbr import encode as encode_shown
@@ -20,7 +20,7 @@ _DOUBLE = struct.Struct(">d")
 _TIME = struct.Struct(">HHIIxxxx")  # what stands before the values of a DBR_TIME_DOUBLE
 
 
-def _numbers(values: Any, data_type: int, spec: PvSpec, native: int = DOUBLE) -> npt.NDArray[np.float64]:
+def numbers_of(values: Any, data_type: int, spec: PvSpec, native: int = DOUBLE) -> npt.NDArray[np.float64]:
     """Numbers as float64; texts must each be one number, and the PV's units at most behind it.
 
     A C IOC takes an empty text for 0, and `1,5` for 1: no wish for a device should be guessed like that.
@@ -43,10 +43,10 @@ def _octets(values: Any, data_type: int, spec: PvSpec) -> bytes:
     """Characters, or numbers as such."""
     if data_type == CHAR:
         return bytes(values)
-    return cast(_numbers(values, data_type, spec), CHAR).tobytes()
+    return cast(numbers_of(values, data_type, spec), CHAR).tobytes()
 
 
-def _text(values: Any, data_type: int, spec: PvSpec) -> str:
+def text_of(values: Any, data_type: int, spec: PvSpec) -> str:
     """One text, up to its first NUL."""
     raw: bytes = values[0] if data_type == STRING else _octets(values, data_type, spec)
     return raw.partition(b"\0")[0].decode("latin-1")
@@ -65,7 +65,7 @@ class DoubleChannel(Channel, PvpropertyDouble):  # type: ignore[misc]  # caproto
 
     def from_wire(self, values: Any, data_type: int) -> Any:
         """A float, or an array of float64."""
-        numbers = _numbers(values, data_type, self.spec)
+        numbers = numbers_of(values, data_type, self.spec)
         return float(numbers[0]) if self.max_length == 1 else numbers
 
     def _elements(self) -> Any:
@@ -98,7 +98,7 @@ class LongChannel(Channel, PvpropertyInteger):  # type: ignore[misc]
 
     def from_wire(self, values: Any, data_type: int) -> Any:
         """An int."""
-        return int(_numbers(values, data_type, self.spec, LONG)[0])
+        return int(numbers_of(values, data_type, self.spec, LONG)[0])
 
     def _elements(self) -> Any:
         return np.array([self._data["value"]], np.int64)
@@ -111,11 +111,17 @@ class EnumChannel(Channel, PvpropertyEnum):  # type: ignore[misc]
         """An index that has a label."""
         return min(max(int(value), 0), max(len(self.spec.labels) - 1, 0))
 
+    def _events(self) -> int:
+        """A state is news when it is another one, as of bi and mbbi records."""
+        news = self._posted.get(0) != self._data["value"]
+        self._posted[0] = self._data["value"]
+        return ANY if news else 0
+
     def from_wire(self, values: Any, data_type: int) -> Any:
         """The index; a text must be a label, or the number of one."""
         if data_type != STRING:
-            index = int(_numbers(values, data_type, self.spec)[0])
-        elif (text := _text(values, data_type, self.spec)) in self.spec.labels:
+            index = int(numbers_of(values, data_type, self.spec)[0])
+        elif (text := text_of(values, data_type, self.spec)) in self.spec.labels:
             return self.spec.labels.index(text)
         else:
             index = int(_number(text, self.spec, ENUM))
@@ -143,7 +149,7 @@ class StringChannel(Channel, PvpropertyString):  # type: ignore[misc]
         """A text."""
         if data_type not in (STRING, CHAR):
             raise NotConverted(f"{self.pvname} takes text")
-        return _text(values, data_type, self.spec)
+        return text_of(values, data_type, self.spec)
 
     def _elements(self) -> Any:
         return [self._data["value"].encode("latin-1", "replace")]
@@ -163,7 +169,7 @@ class TextChannel(Channel, PvpropertyChar):  # type: ignore[misc]
 
     def from_wire(self, values: Any, data_type: int) -> Any:
         """A text, up to the first NUL."""
-        return _text(values, data_type, self.spec)
+        return text_of(values, data_type, self.spec)
 
     def _elements(self) -> Any:
         return characters(self._data["value"], self.max_length)

@@ -1,18 +1,26 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
 from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 from gateway.plan.family import family, find, scalar_row
 from gateway.plan.model import Plan, PvSpec, PvType
+from gateway.plan.record import record_type
 from iocs.alarm import AlarmGroup
 from iocs.channel import Channel
 from iocs.control import ControlGroup
 from iocs.diagnostics import DiagnosticsGroup, GatewayGroup, WriteGroup
+from iocs.fast.conversions import STRING
 from iocs.fast.encode import run_now
+from iocs.filtered import FilteredChannel
+from iocs.filters import BadFilter, Filter, State, parse_filters
 from iocs.group import DeviceGroup, Ioc
 from iocs.history import HistoryGroup
+from iocs.pv_name import Asked, readings
 from iocs.reading import ReadingGroup
+from iocs.record_fields import FieldChannel, field_of
 from iocs.row_channel import RowChannel
+from iocs.served import Served
 from iocs.setting import SettingGroup
 from iocs.status import StatusGroup
 
@@ -20,7 +28,6 @@ GROUPS: tuple[type[DeviceGroup], ...] = (
     ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, DiagnosticsGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
-LONGEST_NAME = 256
 TEXTS = (PvType.STRING, PvType.TEXT)  # types that a name with `$` may mean
 
 
@@ -31,6 +38,7 @@ class Channels:
         self.ioc = ioc
         self._whole: dict[str, Channel] = dict(gateway.pvdb)
         self._rows: dict[str, RowChannel] = {}
+        self._fields: WeakValueDictionary[str, FieldChannel] = WeakValueDictionary()
 
     @property
     def made(self) -> Iterable[Channel]:
@@ -41,22 +49,75 @@ class Channels:
         """Whether the name is served; makes nothing."""
         if name in self._rows or scalar_row(self.ioc.plan, name) is not None:
             return True
-        base, long_string = _base(name)
-        if base in self._whole:
-            spec: PvSpec | None = self._whole[base].spec
-        else:
-            spec = find(self.ioc.plan, base) if len(base) <= LONGEST_NAME else None
-        return spec is not None and (not long_string or spec.type in TEXTS)
+        return any(self._fits(asked) for asked in readings(name))
 
-    def find(self, name: str) -> tuple[Channel | RowChannel, bool] | None:
-        """The channel of a name, and whether the name ends in `$`: a long string."""
-        base, long_string = _base(name)
-        if not long_string and (row := self._row(base)) is not None:
-            return row, False
-        if base not in self._whole and not self._make(self.ioc.plan, base):
+    def find(self, name: str) -> tuple[Served, bool] | None:
+        """The channel of a name, and whether a long string is asked for."""
+        for asked in readings(name):
+            if not any(asked[1:]) and (row := self._row(asked.pv)) is not None:
+                return row, False
+            if self._fits(asked):
+                return self._found(asked)
+        return None
+
+    def _found(self, asked: Asked) -> tuple[Served, bool]:
+        channel: Channel | FieldChannel = self.whole(asked.pv)
+        if asked.field:
+            channel = self._field(self.whole(asked.pv), asked.field)
+        filters = self._filters(asked.filters)
+        if not filters:
+            return channel, asked.long_string
+        return FilteredChannel(channel, asked.long_string, filters), False
+
+    def _field(self, channel: Channel, name: str) -> FieldChannel:
+        """The field as all its clients share it, for as long as there is one."""
+        key = f"{channel.pvname}.{name}"
+        found = self._fields.get(key)
+        if found is None:
+            field = field_of(record_type(channel.spec), name)
+            assert field is not None, "only fields that exist are made"
+            found = self._fields[key] = FieldChannel(channel, name, field, self.ioc.plan.writes)
+        return found
+
+    def _fits(self, asked: Asked) -> bool:
+        """Whether there is such a PV, with such a field, and the filters are understood; makes nothing."""
+        spec = self._spec(asked.pv)
+        if spec is None:
+            return False
+        text = spec.type in TEXTS
+        if asked.field:
+            field = field_of(record_type(spec), asked.field)
+            if field is None:
+                return False
+            text = field.type == STRING
+        if asked.long_string and not text:
+            return False
+        try:
+            self._filters(asked.filters)
+        except BadFilter:
+            return False
+        return True
+
+    def _spec(self, name: str) -> PvSpec | None:
+        if name in self._whole:
+            return self._whole[name].spec
+        return find(self.ioc.plan, name)
+
+    def _filters(self, text: str) -> list[Filter]:
+        return parse_filters(text, self.ioc.clock.now_ns, self._state_of) if text else []
+
+    def _state_of(self, name: str) -> State | None:
+        """How to ask for the state of a binary PV; the PV is made when that is done first."""
+        spec = self._spec(name)
+        if spec is None or record_type(spec) not in ("bi", "bo"):
             return None
-        channel = self._whole[base]
-        return None if long_string and channel.spec.type not in TEXTS else (channel, long_string)
+
+        def state() -> bool:
+            channel = self.whole(name)
+            channel.refresh()
+            return bool(channel.shown(False).values[0])
+
+        return state
 
     def whole(self, name: str) -> Channel:
         """The whole channel of a PV of the plan; KeyError for any other name."""
@@ -74,7 +135,7 @@ class Channels:
         return found
 
     def _make(self, plan: Plan, name: str) -> bool:
-        spec = find(plan, name) if len(name) <= LONGEST_NAME else None
+        spec = find(plan, name)
         if spec is None:
             return False
         group_class = GROUP_OF[spec.role]
@@ -90,10 +151,3 @@ class Channels:
             if startup is not None:
                 run_now(startup(None))
         return True
-
-
-def _base(name: str) -> tuple[str, bool]:
-    """The PV behind a name with `.VAL` or `$`."""
-    long_string = name.endswith("$")
-    name = name[:-1] if long_string else name
-    return name.removesuffix(".VAL").removesuffix("."), long_string

@@ -8,8 +8,9 @@ from caproto import ChannelType
 
 from iocs.channel import Channel, Put
 from iocs.fast import messages as ca
+from iocs.fast.messages import EPICS_EPOCH
 from iocs.fast.outbox import Sink
-from iocs.fast.rows import DOUBLE, EPICS_EPOCH, TIME_DOUBLE
+from iocs.fast.rows import DOUBLE, TIME_DOUBLE
 from iocs.store import Store
 
 _PLAIN = struct.Struct(">d")
@@ -19,11 +20,11 @@ _TIMED = struct.Struct(">HHIIxxxxd")  # one DBR_TIME_DOUBLE
 class RowChannel:
     """Read access to one row; metadata, other types and puts are the whole channel's, which `make` gives."""
 
-    __slots__ = ("_make", "_store", "_whole", "_writable", "pvname", "row")
+    __slots__ = ("_make", "_place", "_store", "_whole", "_writable", "pvname")
     data_type = ChannelType.DOUBLE
 
     def __init__(self, name: str, row: int, writable: bool, store: Store, make: Callable[[str], Channel]) -> None:
-        self.pvname, self.row = name, row
+        self.pvname, self._place = name, row
         self._writable, self._store, self._make = writable, store, make
         self._whole: Channel | None = None
 
@@ -35,9 +36,18 @@ class RowChannel:
         return self._whole
 
     @property
+    def row(self) -> int:
+        """The row of the store; -1 for a PV that is singled out, since its record has deadbands or limits."""
+        return self._place if not self._store.singled[self._place] else -1
+
+    @property
     def counted(self) -> int:
         """The row of the store where dropped updates are counted."""
-        return self.row
+        return self._place
+
+    def admits(self) -> bool:
+        """Whether a new subscription is sent the value at once."""
+        return True
 
     def native(self, long_string: bool) -> tuple[int, int]:
         """Type and number of elements."""
@@ -53,6 +63,9 @@ class RowChannel:
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type."""
         store, row = self._store, self.row
+        if row < 0:
+            self.whole.refresh()
+            return self.whole.payload(data_type, count, long_string)
         if data_type == TIME_DOUBLE and count <= 1:
             seconds, nanoseconds = divmod(int(store.stamp_ns[row]), 1_000_000_000)
             seconds = min(max(seconds - EPICS_EPOCH, 0), 0xFFFFFFFF)

@@ -18,10 +18,14 @@ Follower: TypeAlias = Callable[[Value | None, int, Alarm], None]  # value or Non
 
 
 class RowListener(Protocol):
-    """A circuit with row subscriptions."""
+    """A circuit."""
 
     def offer_rows(self, index: Index, readings: Readings) -> None:
         """Take news, in order; `readings` are of table rows `index`."""
+        ...
+
+    def single_out(self, row: int) -> None:
+        """Serve a row the ordinary way from now on."""
         ...
 
 
@@ -37,6 +41,7 @@ class Store:
         self.blocks = AlarmBlocks(size)
         self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
         self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
+        self.singled = np.zeros(size, bool)  # rows that are no news of their own any more: each goes the ordinary way
         self._listeners: dict[RowListener, int] = {}
         self._followers: dict[int, list[Follower]] = {}
 
@@ -55,6 +60,13 @@ class Store:
             self._listeners[listener] = left
         else:
             self._listeners.pop(listener, None)
+
+    def single_out(self, row: int) -> None:
+        """Serve a row the ordinary way from now on: its record has deadbands or limits, which rows have not."""
+        if not self.singled[row]:
+            self.singled[row] = True
+            for listener in tuple(self._listeners):
+                listener.single_out(row)
 
     def follow(self, row: int, follower: Follower) -> None:
         """Call `follower` at each reading of the row: the way of everything that is not a row subscription."""

@@ -34,7 +34,7 @@ def answers(headers: Headers, row_of: Index, store: Store) -> bytes | None:
     if int(ids.max()) >= len(row_of):
         return None
     index = row_of[ids]
-    if (index < 0).any():
+    if (index < 0).any() or store.singled[index].any():
         return None
     data_type = int(headers["type"][0])
     rows = store.readings(index).rows(data_type)

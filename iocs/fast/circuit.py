@@ -13,14 +13,14 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from iocs.channel import Channel, Put, PutFailed
+from iocs.channel import Put, PutFailed
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
 from iocs.fast.dbr import NotConverted, readable
 from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
-from iocs.row_channel import RowChannel
+from iocs.served import Served
 from iocs.store import Store
 
 log = logging.getLogger("acgate.circuit")
@@ -35,7 +35,7 @@ class Service(Protocol):
     largest: int  # bytes of one message
     most_channels: int  # of one circuit
 
-    def find(self, name: str) -> tuple[Channel | RowChannel, bool] | None:
+    def find(self, name: str) -> tuple[Served, bool] | None:
         """The channel of a name, and whether the name asks for a long string."""
         ...
 
@@ -61,7 +61,7 @@ class Client:
     """A channel as one client has it."""
 
     cid: int
-    channel: Channel | RowChannel
+    channel: Served
     long_string: bool
     subscriptions: set[int] = field(default_factory=set)
 
@@ -270,10 +270,11 @@ class Circuit(Outbox, asyncio.Protocol):
         self._owner[subscription] = client
         client.subscriptions.add(subscription)
         sink = Sink(self, channel, client.long_string, subscription, message.data_type, message.elements, mask)
-        self.write(sink.update())
-        both = ca.DBE_VALUE | ca.DBE_ALARM  # a row tells of values and alarms alike
-        if channel.row >= 0 and message.data_type in ROWS and message.elements <= 1 and mask & both == both:
-            row = self.take_row(message.data_type, channel.row, subscription)
+        if first := sink.first():
+            self.write(first)
+        plain = mask & ~ca.DBE_LOG == ca.DBE_VALUE | ca.DBE_ALARM  # a row tells of values and alarms alike
+        if plain and channel.row >= 0 and message.data_type in ROWS and message.elements <= 1:
+            row = self.take_row(message.data_type, channel.row, subscription, mask)
             if row is not None:
                 self._sinks[subscription] = row
                 return
@@ -293,6 +294,16 @@ class Circuit(Outbox, asyncio.Protocol):
         if len(self._sinks) >= self.service.most_channels:
             return ca.ALLOCATION_FAILED, "too many subscriptions"
         return None
+
+    def single_out(self, row: int) -> None:
+        """Serve a row the ordinary way from now on: its subscriptions go on, each by itself."""
+        for subscription, sink in tuple(self._sinks.items()):
+            if isinstance(sink, RowSink) and sink.row == row:
+                self.drop_row(sink)
+                channel = self._owner[subscription].channel
+                new = Sink(self, channel, False, subscription, sink.data_type, 1, sink.mask)
+                self._sinks[subscription] = new
+                channel.subscribe_sink(new)
 
     def _cancel(self, subscription: int) -> bool:
         sink = self._sinks.pop(subscription, None)

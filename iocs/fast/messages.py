@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 MINOR_VERSION = 13
+EPICS_EPOCH = 631_152_000  # s from 1970 to 1990
 VERSION, EVENT_ADD, EVENT_CANCEL, READ, WRITE, SEARCH = 0, 1, 2, 3, 4, 6
 EVENTS_OFF, EVENTS_ON, READ_SYNC, ERROR, CLEAR_CHANNEL, BEACON = 8, 9, 10, 11, 12, 13
 NOT_FOUND, DO_REPLY = 14, 10

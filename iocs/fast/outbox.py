@@ -42,6 +42,10 @@ class Source(Protocol):
         """Bring the value up to date."""
         ...
 
+    def admits(self) -> bool:
+        """Whether a new subscription is sent the value at once."""
+        ...
+
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type."""
         ...
@@ -57,6 +61,7 @@ class RowSink:
 
     data_type: int
     row: int
+    mask: int
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +79,11 @@ class Sink:
     def tell(self) -> None:
         """The channel has news."""
         self.outbox.offer(self)
+
+    def first(self) -> bytes:
+        """What a new subscription is sent at once; nothing where a filter keeps it back."""
+        self.channel.refresh()
+        return self.message() if self.channel.admits() else b""
 
     def update(self) -> bytes:
         """The newest value as one message, brought up to date first."""
@@ -136,9 +146,13 @@ class Outbox:
         self._dirty.clear()
         self._tables.clear()
 
+    def single_out(self, row: int) -> None:
+        """Serve a row the ordinary way from now on."""
+        raise NotImplementedError
+
     # -- subscriptions ------------------------------------------------------------------------------------------
 
-    def take_row(self, data_type: int, row: int, subscription: int) -> RowSink | None:
+    def take_row(self, data_type: int, row: int, subscription: int, mask: int) -> RowSink | None:
         """A row subscription, or None where this client has one to the same row and type."""
         table = self._tables.get(data_type)
         if table is None:
@@ -148,7 +162,7 @@ class Outbox:
         table.headers[row] = np.void(update_header(data_type, subscription))
         table.has[row] = True
         self.store.listen(self)
-        return RowSink(data_type, row)
+        return RowSink(data_type, row, mask)
 
     def drop_row(self, sink: RowSink) -> None:
         """End a row subscription."""

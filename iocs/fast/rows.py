@@ -4,9 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iocs.fast.conversions import cast
-from iocs.fast.messages import EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
+from iocs.fast.messages import EPICS_EPOCH, EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
 
-EPICS_EPOCH = 631_152_000  # s from 1970 to 1990
 DOUBLE, TIME_DOUBLE = 6, 20
 _NS = 1_000_000_000
 _NATIVE = {1: ">i2", 2: ">f4", 5: ">i4", 6: ">f8"}  # SHORT FLOAT LONG DOUBLE

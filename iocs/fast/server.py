@@ -9,12 +9,11 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from gateway.core.errors import AcgateError
-from iocs.channel import Channel
 from iocs.environment import CaSettings
 from iocs.fast.circuit import Circuit
 from iocs.fast.search import SearchResponder, open_search, send_beacons
 from iocs.fast.stepping import Stepping
-from iocs.row_channel import RowChannel
+from iocs.served import Served
 from iocs.store import Store
 
 log = logging.getLogger("acgate.server")
@@ -29,7 +28,7 @@ class Channels(Protocol):
         """Whether the name is served; makes nothing."""
         ...
 
-    def find(self, name: str) -> tuple[Channel | RowChannel, bool] | None:
+    def find(self, name: str) -> tuple[Served, bool] | None:
         """The channel of a name, made when this is the first time, and whether a long string is asked for."""
         ...
 

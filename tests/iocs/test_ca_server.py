@@ -34,7 +34,7 @@ def test_a_search_is_answered_once_and_for_known_names_only() -> None:
         assert (6, served.port, 1) == (found.command, found.data_type, found.p2)
 
 
-@pytest.mark.parametrize("name", ["M:NOTHING", "", "M:OUTTMP.EGU", "M:OUTTMP$", "x" * 5000])
+@pytest.mark.parametrize("name", ["M:NOTHING", "", "M:OUTTMP.ZNAM", "M:OUTTMP.egu", "M:OUTTMP$", "x" * 5000])
 def test_a_search_for_an_unknown_name_is_not_answered_and_makes_nothing(name: str) -> None:
     with Serving(planned(READING)) as served:
         assert [] == ca.search(served.port, [name], wait=0.1)

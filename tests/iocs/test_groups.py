@@ -307,7 +307,10 @@ def test_a_status_bit_is_a_labelled_state_and_ready_says_when_it_is_not() -> Non
         assert (0, Stat.STATE, MAJOR) == client.update(numbers["READY"])[:3]
         assert "tripped" == client.get(bits["READY"], ca.STRING)
         served.bring((row, BasicStatus(on=True, ready=False)), status=Status(17, 2))
-        assert (0, Stat.STATE, MAJOR) == client.update(numbers["READY"])[:3]
+        served.settle()
+        assert (0, Stat.STATE, MAJOR) == client.get_time(bits["READY"])[:3]
+        client.settle()
+        assert [] == client.waiting(numbers["READY"])  # neither state nor alarm is another one
         assert MINOR == alarm(client, "Z:ACLTST:STS:ON")[0]
         served.bring((row, None), status=DISCONNECTED)
         assert (0, Stat.COMM, INVALID) == client.update(numbers["READY"])[:3]

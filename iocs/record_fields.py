@@ -1,0 +1,224 @@
+"""Record fields: `.EGU`, `.HIHI`, `.SEVR` and their like of every PV, made when a client asks for one.
+
+A field that nobody has asked for takes no memory; one that its last client has left is forgotten.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from gateway.core.severity import Severity, Stat
+from gateway.plan.model import PvType, Role
+from gateway.plan.record import record_type
+from iocs.channel import ANY, FIELD, Channel, Listener, Put, PutFailed
+from iocs.channel_types import characters, numbers_of, text_of
+from iocs.fast import messages as ca
+from iocs.fast.conversions import CHAR, ENUM, STRING, cast
+from iocs.fast.dbr import NotConverted, Shown, encode
+from iocs.record_table import ELEMENTS, FIELDS, SCANS, STATES, Field
+
+_SCAN = {True: SCANS.index("I/O Intr"), False: SCANS.index("Passive")}
+_FTVL = {PvType.DOUBLE: "DOUBLE", PvType.TEXT: "CHAR", PvType.BYTES: "UCHAR"}
+
+
+class FieldChannel:
+    """One field of the record of a PV, as circuits use a channel."""
+
+    row = counted = -1
+    mask = ANY | ca.DBE_ALARM | ca.DBE_PROPERTY | FIELD
+
+    def __init__(self, base: Channel, name: str, field: Field, writes: bool) -> None:
+        self.base, self.name, self.field = base, name, field
+        self.pvname = f"{base.pvname}.{name}"
+        self._writes = writes
+        self._sinks: dict[Listener, None] = {}
+        self._told: Any = None  # the value that subscribers know, and the severity with it
+        self.news = 0
+
+    def native(self, long_string: bool) -> tuple[int, int]:
+        """Type and number of elements."""
+        return (CHAR, self.field.size) if long_string else (self.field.type, 1)
+
+    def rights(self) -> int:
+        """What the record lets people set, where the gateway takes puts at all."""
+        return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._writes and self.field.writable else 0)
+
+    def refresh(self) -> None:
+        """Bring the record up to date."""
+        self.base.refresh()
+
+    def admits(self) -> bool:
+        """Whether a new subscription is sent the value at once."""
+        return True
+
+    @property
+    def value(self) -> Any:
+        """What was set, or else what the record tells."""
+        return READ[self.name](self.base)
+
+    def shown(self, long_string: bool) -> Shown:
+        """The value with alarm and stamp of the record, and its units and limits where it is a number."""
+        base, value = self.base.shown(False), self.value
+        if self.field.type == STRING:
+            text = str(value)[: self.field.size - 1]
+            values: Any = characters(text, self.field.size) if long_string else [text.encode("latin-1", "replace")]
+        else:
+            values = np.array([value])
+        labels = tuple(label.encode() for label in self.field.labels)
+        limits = base.limits if self.field.type not in (STRING, ENUM) else (0.0,) * 8
+        limits = (*limits[:2], *(math.nan,) * 4, *limits[6:])
+        return base._replace(native=self.native(long_string)[0], values=values, labels=labels, limits=limits)
+
+    def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
+        """The value as (count, bytes) of a DBR type."""
+        return encode(self.shown(long_string), data_type, count)
+
+    def subscribe_sink(self, sink: Listener) -> None:
+        """Add a subscription; the record is followed from the first on."""
+        self._sinks[sink] = None
+        if len(self._sinks) == 1:
+            self.base.subscribe_sink(self)
+            self._told = self.value, self.base.alarm_now.severity
+
+    def unsubscribe_sink(self, sink: Listener) -> None:
+        """Remove a subscription."""
+        del self._sinks[sink]
+        if not self._sinks:
+            self.base.unsubscribe_sink(self)
+
+    def tell(self) -> None:
+        """The record has news: subscribers hear of it where the field is another one, or was set."""
+        now = self.value, self.base.alarm_now.severity
+        mask = self.base.news & ca.DBE_PROPERTY
+        if now[0] != self._told[0] or (self.base.news & FIELD and self.base.field_set == self.name):
+            mask |= ca.DBE_VALUE if self.name in ("SEVR", "STAT") else ANY
+        if self.name == "STAT" and now[1] != self._told[1]:
+            mask |= ca.DBE_ALARM
+        self._told, self.news = now, mask
+        for sink in self._sinks:
+            if sink.mask & mask:
+                sink.tell()
+
+    def from_wire(self, values: Any, data_type: int) -> Any:
+        """The field's own value: a text, the index of a menu's choice, or a number of its type."""
+        field = self.field
+        if field.type == STRING:
+            return text_of(values, data_type, self.base.spec)[: field.size - 1]
+        if field.type == ENUM and data_type == STRING:
+            text = text_of(values, data_type, self.base.spec)
+            if text in field.labels:
+                return field.labels.index(text)
+        number = numbers_of(values, data_type, self.base.spec, field.type)
+        if field.type == ENUM and not 0 <= number[0] < len(field.labels):
+            raise NotConverted(f"{number[0]} is no choice of {self.pvname}")
+        return cast(number, field.type)[0].item()
+
+    async def put(self, value: Any, put: Put) -> None:
+        """Keep it in the record; a device never hears of it."""
+        if not self.rights() & ca.RIGHT_WRITE:
+            raise PutFailed(f"{self.pvname} is not writable")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise PutFailed(f"{self.pvname} takes finite numbers")
+        self.base.set_field(self.name, value, self.field.property)
+
+
+def _limit(name: str, key: str) -> Callable[[Channel], Any]:
+    def read(channel: Channel) -> Any:
+        value = channel.set_or(name, channel._data.get(key, 0.0))
+        return value if math.isfinite(value) else 0.0
+
+    return read
+
+
+def _severity(name: str, limit: str) -> Callable[[Channel], Any]:
+    """What was set; else MAJOR where the alarm block has such a limit."""
+
+    def read(channel: Channel) -> Any:
+        known = math.isfinite(channel._data.get(limit, math.nan))
+        return channel.set_or(name, int(Severity.MAJOR if known else Severity.NO_ALARM))
+
+    return read
+
+
+def _plain(name: str, default: float) -> Callable[[Channel], Any]:
+    return lambda channel: channel.set_or(name, default)
+
+
+def _label(place: int) -> Callable[[Channel], Any]:
+    return lambda channel: channel.spec.labels[place] if place < len(channel.spec.labels) else ""
+
+
+def _code(place: int) -> Callable[[Channel], Any]:
+    return lambda channel: float(channel.spec.codes[place] if place < len(channel.spec.codes) else place)
+
+
+def _time(channel: Channel) -> str:
+    """UTC, to the nanosecond; empty before the first value."""
+    if channel.blank:
+        return ""
+    stamp = channel._data["timestamp"]
+    at = datetime.fromtimestamp(stamp.secondsSinceEpoch + ca.EPICS_EPOCH, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{stamp.nanoSeconds:09d}"
+
+
+def _zero_severity(channel: Channel) -> int:
+    """Of a bit that says READY, its absence is an alarm (values.md 9.4)."""
+    bit = channel.spec.bit
+    return int(Severity.MAJOR if bit is not None and bit.name == "READY" else Severity.NO_ALARM)
+
+
+def _ftvl(channel: Channel) -> float:
+    """The type of a waveform's elements; of an mbbi record the value of its fourteenth state has that name, too."""
+    kind = _FTVL.get(channel.spec.type)
+    return ELEMENTS.index(kind) if kind is not None else float(_code(STATES.index("FT"))(channel))
+
+
+def _acquired(channel: Channel) -> bool:
+    return channel.spec.row >= 0 and channel.spec.role is not Role.SETPOINT
+
+
+READ: dict[str, Callable[[Channel], Any]] = {
+    "NAME": lambda channel: channel.pvname,
+    "RTYP": lambda channel: record_type(channel.spec),
+    "DESC": lambda channel: channel.set_or("DESC", channel.spec.description),
+    "SCAN": lambda channel: _SCAN[_acquired(channel)],
+    "STAT": lambda channel: channel.alarm_now.status,
+    "SEVR": lambda channel: channel.alarm_now.severity,
+    "TIME": _time,
+    "UDF": lambda channel: int(channel.blank or channel.alarm_now.status == Stat.UDF),
+    "EGU": lambda channel: channel.set_or("EGU", channel.spec.units),
+    "PREC": lambda channel: channel.set_or("PREC", channel._data.get("precision", 0)),
+    "HOPR": _limit("HOPR", "upper_disp_limit"),
+    "LOPR": _limit("LOPR", "lower_disp_limit"),
+    "DRVH": _limit("DRVH", "upper_ctrl_limit"),
+    "DRVL": _limit("DRVL", "lower_ctrl_limit"),
+    "HIHI": _limit("HIHI", "upper_alarm_limit"),
+    "HIGH": _limit("HIGH", "upper_warning_limit"),
+    "LOW": _limit("LOW", "lower_warning_limit"),
+    "LOLO": _limit("LOLO", "lower_alarm_limit"),
+    "HHSV": _severity("HHSV", "upper_alarm_limit"),
+    "HSV": _severity("HSV", "upper_warning_limit"),
+    "LSV": _severity("LSV", "lower_warning_limit"),
+    "LLSV": _severity("LLSV", "lower_alarm_limit"),
+    "HYST": _plain("HYST", 0.0),
+    "MDEL": _plain("MDEL", -1.0),
+    "ADEL": _plain("ADEL", -1.0),
+    "ZNAM": _label(0),
+    "ONAM": _label(1),
+    "ZSV": _zero_severity,
+    "OSV": _plain("OSV", 0),
+    "COSV": _plain("COSV", 0),
+    "NELM": lambda channel: float(channel.max_length),
+    "NORD": lambda channel: float(len(channel.shown(False).values)),
+    **{f"{state}ST": _label(place) for place, state in enumerate(STATES)},
+    **{f"{state}VL": _code(place) for place, state in enumerate(STATES)},
+    "FTVL": _ftvl,
+}
+
+
+def field_of(record: str, name: str) -> Field | None:
+    """A field of a record type; None where that type has none of the name."""
+    return FIELDS[record].get(name)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers,
+# Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers, wrong clocks,
 # RabbitMQ, sshd, a C compiler, the headers of Python.
 # Looks first; asks apt-get only for what is missing; where it may not, says what to install and exits 1.
 set -euo pipefail
@@ -20,6 +20,7 @@ need() { # need PACKAGE COMMAND-OR-HEADER...
 need krb5-kdc krb5kdc kdb5_util
 need krb5-admin-server kadmin.local
 need krb5-user kinit klist
+need faketime faketime
 need libkrb5-dev krb5-config /usr/include/gssapi/gssapi.h
 need rabbitmq-server rabbitmq-server
 need openssh-server sshd

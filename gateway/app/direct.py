@@ -49,10 +49,16 @@ def parse_requests(texts: Sequence[str]) -> list[DataRequest]:
 
 
 @contextmanager
-def opened(args: argparse.Namespace) -> Iterator[Backend]:
-    """The backend of the option `--backend`, closed at the end; with the user's ticket where nothing goes without."""
+def opened(args: argparse.Namespace, kerberos: bool = False) -> Iterator[Backend]:
+    """The backend of the option `--backend`, closed at the end.
+
+    With the user's ticket of Kerberos where that is wished, and where nothing goes without.
+    """
     url = BackendUrl.parse(args.backend)
-    auth = Auth(kerberos=Kerberos()) if SCHEMES[url.scheme].needs_credentials else ANONYMOUS
+    if kerberos and "Kerberos" not in SCHEMES[url.scheme].credentials:
+        raise BadInput(f"--kerberos: {url.scheme} does not take a ticket; leave the option out")
+    wanted = kerberos or SCHEMES[url.scheme].needs_credentials
+    auth = Auth(kerberos=Kerberos()) if wanted else ANONYMOUS
     backend = open_any("backend", url, SystemClock(), read_text, auth)
     try:
         yield backend

@@ -199,6 +199,10 @@ class Site:
             running.ready()
         return running
 
+    def command(self, before: list[str], *arguments: str) -> Running:
+        """The command, started by another one, such as `faketime`."""
+        return self._start(arguments[0], [*before, sys.executable, "-m", "gateway", *arguments])
+
     def simulate(self, *options: str, port: int = 0) -> Running:
         """The simulated services, ready, with a control port."""
         return self.acgate(

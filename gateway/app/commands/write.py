@@ -19,6 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "value", metavar="VALUE", help="number, numbers divided by commas, text, or hexadecimal for RAW"
     )
     parser.add_argument("--text", action="store_true", help="send VALUE as text, whatever it looks like")
+    parser.add_argument(
+        "--kerberos", action="store_true", help="log in with the ticket of the environment (kinit, KRB5_CLIENT_KTNAME)"
+    )
     add_backend_options(parser)
 
 
@@ -29,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if reason := target.settable_reason():
         raise BadInput(f"{args.drf!r}: {reason}")
     setting = Setting(target, args.value if args.text else parse_value(args.value, target))
-    with opened(args) as backend:
+    with opened(args, args.kerberos) as backend:
         if not backend.capabilities.write:
             raise BadInput(f"{args.backend!r} cannot write; name a backend that can")
         (result,) = backend.write([setting], args.timeout)

@@ -11,7 +11,8 @@ from devices.table import DeviceTable
 from devices.watchdog import Watchdog, allowed_silence
 from gateway.core.batch import ReadingBatch
 from gateway.core.errors import Closed
-from gateway.core.ports import Backend, Clock, ReadingSink, Subscription
+from gateway.core.ports import Backend, Clock, DirectSubscription, ReadingSink, Subscription
+from gateway.core.remembered import constant
 from gateway.core.status import DISCONNECTED, REQTMO
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
@@ -23,6 +24,8 @@ _PATIENCE = 0.25  # s between two looks of the watchdog when nothing comes
 
 class Acquisition:
     """Keeps the rows of one route of the table up to date and passes on what is news.
+
+    A backend that can, hands its batches over on its own threads; the worker then only looks for silence.
 
     The table takes a batch before any sink: who is told of a value finds it in the circular buffer. When the
     worker dies, all its rows get a reading without a value at once, and it begins anew after its backoff. Each
@@ -40,13 +43,14 @@ class Acquisition:
     ) -> None:
         self._backend = backend
         self._table = table
-        self._rows = np.array(rows, np.int64)
+        self._rows = constant(np.array(rows, np.int64))
         self._requests = [table.watches[row].request for row in rows]
         self._sinks = tuple(sinks)
         self._clock = clock
         self._watchdog = Watchdog(allowed_silence([table.watches[row] for row in rows]), clock.monotonic())
         self._looked = -math.inf  # s, monotonic
         self._lock = threading.Lock()
+        self._turn = threading.Lock()  # of whoever passes something on
         self._subscription: Subscription | None = None
         self._dropped_before = 0  # by subscriptions that are over
         self._worker = SupervisedWorker(
@@ -103,6 +107,8 @@ class Acquisition:
             self._subscription = subscription
         try:
             self._watchdog.grace(self._clock.monotonic())
+            if isinstance(subscription, DirectSubscription):
+                subscription.hand_to(self._take)  # where it will not, `get` gives the batches
             while not token.stopped():
                 self._take(subscription.get(_PATIENCE))
                 self._look()
@@ -116,28 +122,32 @@ class Acquisition:
                 self._dropped_before += subscription.dropped
 
     def _take(self, batch: ReadingBatch) -> None:
+        """Take in a batch; on this worker, or on a thread of the backend."""
         if not len(batch):
             return
-        news = self._table.accept(batch, self._rows)
-        for other in news.others:
-            reading = other.reading
-            if reading.value is None and reading.status.category in _LASTING:
-                _log.warning("%s: %s", reading.request, f"{reading.status} {reading.message}".rstrip())
-        self._pass_on(news)
+        with self._turn:
+            news = self._table.accept(batch, self._rows)
+            for other in news.others:
+                reading = other.reading
+                if reading.value is None and reading.status.category in _LASTING:
+                    _log.warning("%s: %s", reading.request, f"{reading.status} {reading.message}".rstrip())
+            self._pass_on(news)
 
     def _look(self) -> None:
         now = self._clock.monotonic()
         if now - self._looked < _PATIENCE:  # not with each batch: a look costs time in proportion to the rows
             return
         self._looked = now
-        arrived, expected = self._table.news(self._rows)
-        fell, _ = self._watchdog.check(now, arrived, expected)
-        if len(fell):
-            self._pass_on(self._table.lose(self._rows[fell], REQTMO, "silent for longer than its event allows"))
+        with self._turn:
+            arrived, expected = self._table.news(self._rows)
+            fell, _ = self._watchdog.check(now, arrived, expected)
+            if len(fell):
+                self._pass_on(self._table.lose(self._rows[fell], REQTMO, "silent for longer than its event allows"))
 
     def _died(self, death: BaseException) -> None:
         reason = f"the acquisition from {self.name} stopped ({type(death).__name__}) and begins anew"
-        self._pass_on(self._table.lose(self._rows, DISCONNECTED, reason))
+        with self._turn:
+            self._pass_on(self._table.lose(self._rows, DISCONNECTED, reason))
 
     def _pass_on(self, news: ReadingBatch) -> None:
         if len(news):

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.span import Span
+
 Floats = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.integer]
@@ -81,33 +83,39 @@ class CircularBuffer:
 class Rings:
     """Circular buffers of equal depth for `rows` scalar streams.
 
-    It has no lock: whoever owns it, the device table, guards it. Memory is touched when readings come.
+    It has no lock: whoever owns it, the device table, guards it. A line of the matrix holds one reading of each row,
+    so that a batch is written to one place of memory, and memory is only touched as readings come.
     """
 
     def __init__(self, rows: int, depth: int) -> None:
         self.depth = depth
-        self._values: Floats = np.zeros(rows * depth)
-        self._stamps: Stamps = np.zeros(rows * depth, np.int64)
+        self._values: Floats = np.zeros((depth, rows))
+        self._stamps: Stamps = np.zeros((depth, rows), np.int64)
         self._counts: Stamps = np.zeros(rows, np.int64)
 
-    def append(self, rows: Rows, stamps_ns: Stamps, values: Floats) -> None:
-        """Add a batch in order of arrival, in columns of one length; a row may occur any number of times."""
+    def append(self, rows: Rows, stamps_ns: Stamps, values: Floats, span: Span) -> None:
+        """Add a batch in order of arrival, in columns of one length, with the span of its rows."""
         if len(rows) == 0:
             return
-        if len(rows) == 1 or bool((rows[1:] > rows[:-1]).all()):  # the usual case: each row once, in order
-            places = rows * self.depth + self._counts[rows] % self.depth
-            self._values[places] = values
-            self._stamps[places] = stamps_ns
-            self._counts[rows] += 1
+        if span.once:
+            index = span.index
+            counts = self._counts[index]
+            place: int | Stamps = int(counts[0]) % self.depth
+            if not (counts == counts[0]).all():
+                place = counts % self.depth
+                index = rows
+            self._values[place, index] = values
+            self._stamps[place, index] = stamps_ns
+            self._counts[index] += 1
             return
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         lengths = np.diff(np.r_[starts, len(ordered)])
         rank = np.arange(len(ordered)) - np.repeat(starts, lengths)  # how often the row occurred before
-        places = ordered * self.depth + (self._counts[ordered] + rank) % self.depth
-        self._values[places] = values[order]  # where one place is meant twice the last, newest value stays
-        self._stamps[places] = stamps_ns[order]
+        places = (self._counts[ordered] + rank) % self.depth
+        self._values[places, ordered] = values[order]  # where one place is meant twice the last, newest value stays
+        self._stamps[places, ordered] = stamps_ns[order]
         self._counts[ordered[starts]] += lengths
 
     def count(self, row: int) -> int:
@@ -127,5 +135,5 @@ class Rings:
         return self._copy(row, first, count, first - wished)
 
     def _copy(self, row: int, first: int, count: int, missed: int) -> Points:
-        places = row * self.depth + np.arange(first, count) % self.depth
-        return Points(self._values[places], self._stamps[places], count, missed)
+        places = np.arange(first, count) % self.depth
+        return Points(self._values[places, row], self._stamps[places, row], count, missed)

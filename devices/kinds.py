@@ -1,13 +1,15 @@
 """Whether an answer is of the kind that its PV was made for (pure; values.md 2 and 3.2)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from gateway.core.batch import OtherReading, ReadingBatch
+from gateway.core.batch import OtherReading, ReadingBatch, Slots, zeros
 from gateway.core.blocks import AnalogAlarm, BasicStatus, DigitalAlarm
+from gateway.core.remembered import constant
+from gateway.core.span import Span, span_of
 from gateway.core.status import SCALEFAIL, Status
 from gateway.core.values import Reading, TimedArray, Value
 from gateway.plan.model import Kind, Watch
@@ -60,24 +62,56 @@ def _name(value: Value) -> str:
     return next((name for known, name in _NAMES.items() if isinstance(value, known)), type(value).__name__)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """Where the slots of a batch lie in the table."""
+
+    rows: Slots  # of each slot
+    span: Span  # of the rows
+    all_scalar: bool
+    rings: Rows  # where all are scalar, their places in the rings
+    ring_span: Span
+
+
+def target_of(slot: Slots, row_of_slot: Rows, is_scalar: npt.NDArray[np.bool_], ring_of: Rows) -> Target:
+    """The target of a batch with these slots; IndexError means a slot that was never asked for."""
+    rows = row_of_slot[slot].astype(np.int32)
+    if not slot.flags.writeable:
+        constant(rows)  # so that what comes again here comes again on the floors above
+    rings = ring_of[rows]
+    return Target(rows, span_of(rows), bool(is_scalar[rows].all()), rings, span_of(rings))
+
+
 def fitted(
-    batch: ReadingBatch, row_of_slot: Rows, watches: Sequence[Watch], is_scalar: npt.NDArray[np.bool_]
+    batch: ReadingBatch, target: Target, row_of_slot: Rows, watches: Sequence[Watch], is_scalar: npt.NDArray[np.bool_]
 ) -> ReadingBatch:
     """The batch in the same order, with rows for slots, and each row's reading of its row's kind.
 
     What is in the columns then belongs to a scalar row and has a value, and a scalar row has no value elsewhere.
     """
-    rows = row_of_slot[batch.slot]
-    others = []
+    rows, others = target.rows, list[OtherReading]()
     for other in batch.others:
         row = int(row_of_slot[other.slot])
         others.append(OtherReading(row, other.after, fit(watches[row].kind, other.reading)))
-    if any(isinstance(other.reading.value, float) for other in others):
-        moved = _with_floats_as_columns(replace(batch, slot=rows.astype(np.int32)), others)
-        return fitted(moved, np.arange(len(watches)), watches, is_scalar)
-    good = is_scalar[rows] & (batch.number >= 0)
+    if others and any(isinstance(other.reading.value, float) for other in others):
+        moved = _with_floats_as_columns(replace(batch, slot=rows), others)
+        return _without_misfits(moved, moved.slot, moved.others, watches, is_scalar)
+    return _without_misfits(batch, rows, tuple(others), watches, None if target.all_scalar else is_scalar)
+
+
+def _without_misfits(
+    batch: ReadingBatch, rows: Slots, others: tuple[OtherReading, ...], watches: Sequence[Watch],
+    is_scalar: npt.NDArray[np.bool_] | None,
+) -> ReadingBatch:  # fmt: skip
+    """The batch with `rows` for slots; scalars that cannot stay columns become Readings. None: all rows are scalar."""
+    whole = ReadingBatch(rows, batch.stamp_ns, batch.value, batch.facility, batch.number, others)
+    if is_scalar is None and batch.number is zeros(len(rows)):
+        return whole
+    good = batch.number >= 0
+    if is_scalar is not None:
+        good &= is_scalar[rows]
     if good.all():
-        return replace(batch, slot=rows.astype(np.int32), others=tuple(others))
+        return whole
     kept = np.r_[0, np.cumsum(good)]  # how many stay before each place
     placed = [(other.after, 0, replace(other, after=int(kept[other.after]))) for other in others]
     for at in np.flatnonzero(~good).tolist():
@@ -86,7 +120,7 @@ def fitted(
         placed.append((at, 1, OtherReading(int(rows[at]), int(kept[at]), reading)))
     placed.sort(key=lambda item: item[:2])
     columns = (batch.stamp_ns[good], batch.value[good], batch.facility[good], batch.number[good])
-    return ReadingBatch(rows[good].astype(np.int32), *columns, tuple(other for _, _, other in placed))
+    return ReadingBatch(rows[good], *columns, tuple(other for _, _, other in placed))
 
 
 def _reading_at(batch: ReadingBatch, at: int, watch: Watch) -> Reading:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from devices.circular_buffer import CircularBuffer, Points, Rings
-from devices.kinds import fitted
-from gateway.core.batch import OtherReading, ReadingBatch, batch_of
+from devices.kinds import Target, fitted, target_of
+from gateway.core.batch import OtherReading, ReadingBatch, Slots, batch_of, stamp_of_all
 from gateway.core.ports import Clock
+from gateway.core.remembered import Remembered, constant
 from gateway.core.status import PEND, Status
 from gateway.core.values import Reading, Value
 from gateway.plan.model import Kind, Watch
@@ -70,6 +71,8 @@ class DeviceTable:
         self._messages: dict[int, str] = {}
         self._errors: dict[int, str] = {}
         self._place = np.zeros(rows, np.int64)  # scratch of `_accept_others`
+        self._every_row = constant(np.arange(rows))
+        self._targets = Remembered(self._target_of)
 
     def __len__(self) -> int:
         return len(self.watches)
@@ -82,21 +85,24 @@ class DeviceTable:
         """
         now_ns, now = self.clock.now_ns(), self.clock.monotonic()
         with self._lock:
-            mapped = fitted(batch, row_of_slot, self.watches, self._is_scalar)
-            rows, stamps = mapped.slot, mapped.stamp_ns
-            missing = stamps == 0
-            if missing.any():
+            target = self._targets.of(batch.slot, row_of_slot)
+            mapped = fitted(batch, target, row_of_slot, self.watches, self._is_scalar)
+            stamps = mapped.stamp_ns
+            if not (stamp_of_all(stamps) or stamps.all()):
+                missing = stamps == 0
                 stamps = np.where(missing, now_ns, stamps)
                 self._count_unstamped(int(missing.sum()))
-            if len(rows):
-                self._accept_scalars(replace(mapped, stamp_ns=stamps), now)
+            if len(mapped.slot):
+                self._accept_scalars(mapped, stamps, now, target if mapped.slot is target.rows else None)
+            if stamps is mapped.stamp_ns and not mapped.others:
+                return mapped
             others = self._accept_others(mapped, now_ns, now)
-        return replace(mapped, stamp_ns=stamps, others=others)
+        return ReadingBatch(mapped.slot, stamps, mapped.value, mapped.facility, mapped.number, others)
 
     def lose(self, rows: Rows, status: Status, message: str) -> ReadingBatch:
         """Give each of the rows a reading without a value; what of that is news."""
         items = [(row, Reading(self.watches[row].request, None, 0, status, message)) for row in rows.tolist()]
-        return self.accept(batch_of(items), np.arange(len(self)))
+        return self.accept(batch_of(items), self._every_row)
 
     def snapshot(self, row: int) -> Snapshot:
         """What is known of a row now, of one piece."""
@@ -152,24 +158,33 @@ class DeviceTable:
         with self._lock:
             return self._rings.since(int(self._ring_of[row]), index)
 
-    def _accept_scalars(self, batch: ReadingBatch, now: float) -> None:
+    def _target_of(self, slot: Slots, row_of_slot: Rows) -> Target:
+        return target_of(slot, row_of_slot, self._is_scalar, self._ring_of)
+
+    def _accept_scalars(self, batch: ReadingBatch, stamps: Rows, now: float, target: Target | None) -> None:
+        """`target` is that of the batch; None where its rows are others since it was fitted."""
         rows = batch.slot
-        self._rings.append(self._ring_of[rows], batch.stamp_ns, batch.value)
-        self._value[rows] = batch.value  # of a row that occurs twice the last one stays
-        self._stamp_ns[rows] = batch.stamp_ns
-        self._facility[rows] = batch.facility
-        self._number[rows] = batch.number
-        self._has_value[rows] = True
-        self._had_value[rows] = True
-        self._arrived[rows] = now
-        np.add.at(self._seen, rows, 1)
+        if target is None:
+            target = target_of(rows, self._every_row, self._is_scalar, self._ring_of)
+        span = target.span
+        self._rings.append(target.rings, stamps, batch.value, target.ring_span)
+        index = span.index
+        self._value[index] = batch.value  # of a row that occurs twice the last one stays
+        self._stamp_ns[index] = stamps
+        self._facility[index] = batch.facility
+        self._number[index] = batch.number
+        self._has_value[index] = True
+        self._had_value[index] = True
+        self._arrived[index] = now
+        if span.once:
+            self._seen[index] += 1
+        else:
+            np.add.at(self._seen, rows, 1)
         if self._messages:
             for row in self._messages.keys() & set(rows.tolist()):
                 del self._messages[row]
 
     def _accept_others(self, batch: ReadingBatch, now_ns: int, now: float) -> tuple[OtherReading, ...]:
-        if not batch.others:
-            return ()
         news = []
         self._place[[o.slot for o in batch.others]] = -1
         self._place[batch.slot] = np.arange(len(batch.slot))  # the last scalar of each row

@@ -35,9 +35,12 @@ class Publisher:
         self._counted = (self.published, now)
 
     def drain(self) -> None:
-        """Publish all that waits; called on the loop once per wake-up."""
-        for batch in self.news.drain():
-            self.publish(batch)
+        """Publish all that waits, in one write per client; called on the loop once per wake-up."""
+        try:
+            for batch in self.news.drain():
+                self.publish(batch)
+        finally:
+            self.store.flush()
 
     def publish(self, batch: ReadingBatch) -> None:
         """Publish one batch, each row's readings in the order they came."""
@@ -54,14 +57,17 @@ class Publisher:
     def _scalars(self, batch: ReadingBatch, start: int, end: int) -> None:
         if start == end:
             return
-        part = slice(start, end)
-        index: Index = batch.slot[part]
-        value, stamp_ns = batch.value[part], batch.stamp_ns[part]
-        status, severity = alarm_columns(value, batch.facility[part], batch.number[part])
+        index: Index = batch.slot
+        value, stamp_ns, facility, number = batch.value, batch.stamp_ns, batch.facility, batch.number
+        if end - start < len(index):
+            part = slice(start, end)
+            index, value, stamp_ns = index[part], value[part], stamp_ns[part]
+            facility, number = facility[part], number[part]
+        status, severity = alarm_columns(value, facility, number)
         store = self.store
         store.blocks.judge(index, value, status, severity)
         store.put(index, value, stamp_ns, status, severity)
-        for at in np.flatnonzero(store.followed[index]):
+        for at in store.followed_in(index):
             row = int(index[at])
             store.tell(row, float(value[at]), int(stamp_ns[at]), Alarm(int(severity[at]), int(status[at])))
 

@@ -7,13 +7,16 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.remembered import Remembered
 from gateway.core.severity import UDF, Alarm
+from gateway.core.span import span_of
 from gateway.core.values import Value
 from iocs.blocks import AlarmBlocks
 from iocs.fast.rows import Alarms, Column, Readings, Stamps
 
 log = logging.getLogger("acgate.store")
 Index = npt.NDArray[np.int32]
+NOWHERE: Index = np.zeros(0, np.int32)
 Follower: TypeAlias = Callable[[Value | None, int, Alarm], None]  # value or None, stamp in ns, alarm
 
 
@@ -26,6 +29,10 @@ class RowListener(Protocol):
 
     def single_out(self, row: int) -> None:
         """Serve a row the ordinary way from now on."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was offered."""
         ...
 
 
@@ -42,12 +49,14 @@ class Store:
         self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
         self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
         self.singled = np.zeros(size, bool)  # rows that are no news of their own any more: each goes the ordinary way
+        self._spans = Remembered(span_of)
         self._listeners: dict[RowListener, int] = {}
         self._followers: dict[int, list[Follower]] = {}
 
     def readings(self, index: Index) -> Readings:
         """The newest readings of these rows."""
-        return Readings(self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
+        columns = (self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
+        return Readings(*columns, alone=True)
 
     def listen(self, listener: RowListener) -> None:
         """Count one more row subscription of a circuit."""
@@ -81,6 +90,10 @@ class Store:
             del self._followers[row]
             self.followed[row] = False
 
+    def followed_in(self, index: Index) -> Index:
+        """The places in `index` of the rows that somebody follows."""
+        return np.flatnonzero(self.followed[index]).astype(np.int32) if self._followers else NOWHERE
+
     def tell(self, row: int, value: Value | None, stamp_ns: int, alarm: Alarm) -> None:
         """Call the followers of one row."""
         for follower in tuple(self._followers.get(row, ())):
@@ -95,9 +108,15 @@ class Store:
 
     def put(self, index: Index, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms) -> None:
         """Keep readings, in order of arrival, and offer each to every listener; encoded once for all of them."""
-        self.value[index], self.stamp_ns[index] = value, stamp_ns  # of a row that occurs twice the last one stays
-        self.status[index], self.severity[index] = status, severity
+        rows = self._spans.of(index).index
+        self.value[rows], self.stamp_ns[rows] = value, stamp_ns  # of a row that occurs twice the last one stays
+        self.status[rows], self.severity[rows] = status, severity
         if self._listeners and len(index):
-            readings = Readings(value, stamp_ns, status, severity)
+            readings = Readings(value, stamp_ns, status, severity, alone=len(self._listeners) == 1)
             for listener in tuple(self._listeners):
                 listener.offer_rows(index, readings)
+
+    def flush(self) -> None:
+        """Let every listener send what it was offered."""
+        for listener in tuple(self._listeners):
+            listener.flush()

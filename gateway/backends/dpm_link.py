@@ -58,6 +58,7 @@ class DpmLink:
         self._connection = DpmConnection(Role.CLIENT)
         self._last_byte = clock.monotonic()
         self._buffer = bytearray(_CHUNK)
+        self._view = memoryview(self._buffer)
         self._got_bytes = False
         self._failure: LinkLost | None = None
         self._last_ref = 0
@@ -155,7 +156,7 @@ class DpmLink:
     def _take(self, source: socket.socket) -> Received:
         try:
             # into a buffer that stays: a new one of this size for every read costs more than the read
-            data = bytes(memoryview(self._buffer)[: source.recv_into(self._buffer)])
+            data = self._view[: source.recv_into(self._buffer)]
         except OSError as error:
             raise self._lost(said(error), not self._got_bytes) from None
         try:

@@ -11,7 +11,7 @@ from gateway.core.status import BAD_REQUEST, INVLEN, Status
 from gateway.core.values import Setting
 from gateway.wire.dpm import ApplySettings, RawSetting, ScaledSetting, TextSetting
 
-LIST_SIZE = 500  # requests of one list, as long as the budget allows (14.3)
+LIST_SIZE = 1000  # requests of one list, as long as the budget allows; more threads cost more than a list saves (14.3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gateway.core.batch import OtherReading, ReadingBatch, scalar_batch
+from gateway.core.batch import OtherReading, ReadingBatch, Slots, one_stamp, scalar_batch, stamp_of_all
 from gateway.core.blocks import AnalogAlarm, BasicStatus, DigitalAlarm
 from gateway.core.drf import DataRequest, Property
+from gateway.core.remembered import Remembered, constant
 from gateway.core.status import OK, Status
 from gateway.core.values import Reading, TimedArray, Value
 from gateway.wire import dpm
@@ -42,6 +43,8 @@ def stamp_of(milliseconds: int) -> int:
 def _stamps(count: Ints, nanoseconds: int) -> Ints:
     """Stamps of counts of so many nanoseconds each; 0 where a stamp would be no time at all."""
     latest = _LATEST // nanoseconds
+    if (one := stamp_of_all(count)) is not None:
+        return one_stamp(one * nanoseconds if 0 <= one <= latest else 0, len(count))
     if len(count) and (count.min() < 0 or count.max() > latest):
         count = np.where((count < 0) | (count > latest), 0, count)
     return count * nanoseconds
@@ -105,12 +108,17 @@ class Arrived:
     others: tuple[tuple[int, int, Reading], ...] = ()  # rows before it, reference, reading
 
 
-def arrived_columns(columns: ScalarColumns, words: npt.NDArray[np.bool_]) -> Arrived:
-    """Columns as they are on the wire; `words` says of each reference whether its scalars are words of bits."""
+def arrived_columns(columns: ScalarColumns, words: npt.NDArray[np.bool_] | None) -> Arrived:
+    """Columns as they are on the wire; `words` says of each reference whether its scalars are words of bits, if any."""
     value = columns.value
-    if words.any():
+    if words is not None:
         value = np.where(words[columns.ref_id] & (value < 0), value + WORD, value)
     return Arrived(columns.ref_id, _stamps(columns.timestamp_ms, 1_000_000), value, columns.status)
+
+
+def all_known(ref: Ints, size: int) -> bool:
+    """Whether all references were given, those of 1 to `size` - 1."""
+    return not len(ref) or bool(ref.min() > 0 and ref.max() < size)
 
 
 def known_only(columns: ScalarColumns, size: int) -> tuple[ScalarColumns, Ints | None]:
@@ -119,7 +127,7 @@ def known_only(columns: ScalarColumns, size: int) -> tuple[ScalarColumns, Ints |
     Also how many known rows there are before each row, one more than rows; None when all are known.
     """
     ref = columns.ref_id
-    if not len(ref) or (ref.min() > 0 and ref.max() < size):
+    if all_known(ref, size):
         return columns, None
     known = (ref > 0) & (ref < size)
     return columns.where(known), np.concatenate(([0], np.cumsum(known)))
@@ -145,6 +153,11 @@ def without_errors(arrived: Arrived, request_of: Callable[[int], DataRequest | N
     )  # fmt: skip
 
 
+def remarked(status: npt.NDArray[np.int16]) -> bool:
+    """Whether any of these packed statuses is a warning or an error."""
+    return bool(status.any())
+
+
 class SlotMap:
     """Which slots of one subscription a reference feeds: the join of references and slots, by arrays.
 
@@ -161,6 +174,8 @@ class SlotMap:
             flat += fed
         self._flat = np.array(flat or [0], np.int32)
         self._single = bool((self._count <= 1).all())
+        self._whole = Remembered(self._of_all)
+        self._remarked = Remembered(remarked)
 
     def slots_of(self, ref: int) -> list[int]:
         """The slots that one reference feeds."""
@@ -170,17 +185,23 @@ class SlotMap:
         found: list[int] = self._flat[first : first + self._count[ref]].tolist()
         return found
 
+    def _of_all(self, ref: Ints) -> Slots | None:
+        """The slots of these references, where each feeds exactly one; otherwise None."""
+        if not self._single or (ref >= len(self._count)).any() or not self._count[ref].all():
+            return None
+        return constant(self._flat[self._first[ref]])
+
     def batch(self, arrived: Arrived) -> ReadingBatch:
         """What of it belongs to this subscription, in order of arrival."""
+        if not arrived.others and (all_slots := self._whole.of(arrived.ref)) is not None:
+            if not self._remarked.of(arrived.status):
+                return scalar_batch(all_slots, arrived.stamp_ns, arrived.value)
+            return _batch(all_slots, arrived.stamp_ns, arrived.value, arrived.status, ())
         ref = np.where(arrived.ref < len(self._count), arrived.ref, 0)  # reference 0 feeds nobody
         count = self._count[ref]
-        if self._single and count.all():
-            rows: Ints | slice = slice(None)
-            slot = self._flat[self._first[ref]]
-        else:
-            rows = np.repeat(np.arange(len(ref)), count)
-            within = np.arange(len(rows)) - (np.cumsum(count) - count)[rows]
-            slot = self._flat[self._first[ref][rows] + within]
+        rows = np.repeat(np.arange(len(ref)), count)
+        within = np.arange(len(rows)) - (np.cumsum(count) - count)[rows]
+        slot = self._flat[self._first[ref][rows] + within]
         others: tuple[OtherReading, ...] = ()
         if arrived.others:
             before = np.concatenate(([0], np.cumsum(count)))
@@ -189,12 +210,16 @@ class SlotMap:
                 for after, number, reading in arrived.others
                 for slot_ in self.slots_of(number)
             )
-        status = arrived.status[rows]
-        if not status.any():
-            return scalar_batch(slot, arrived.stamp_ns[rows], arrived.value[rows], others)
-        return ReadingBatch(
-            slot, arrived.stamp_ns[rows], arrived.value[rows], status & np.int16(0xFF), status >> np.int16(8), others
-        )
+        return _batch(slot, arrived.stamp_ns[rows], arrived.value[rows], arrived.status[rows], others)
+
+
+def _batch(
+    slot: Slots, stamp_ns: Ints, value: npt.NDArray[np.float64], status: npt.NDArray[np.int16],
+    others: tuple[OtherReading, ...],
+) -> ReadingBatch:  # fmt: skip
+    if not status.any():
+        return scalar_batch(slot, stamp_ns, value, others)
+    return ReadingBatch(slot, stamp_ns, value, status & np.int16(0xFF), status >> np.int16(8), others)
 
 
 NO_ROWS: Ints = np.zeros(0, np.int64)

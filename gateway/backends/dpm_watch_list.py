@@ -13,10 +13,12 @@ from gateway.backends.dpm_link import DpmLink, LinkLost
 from gateway.backends.dpm_orders import Join, Leave, Timeouts
 from gateway.backends.dpm_readings import (
     Arrived,
+    all_known,
     arrived_columns,
     arrived_points,
     known_only,
     reading_of,
+    remarked,
     split,
     without_errors,
 )
@@ -24,6 +26,7 @@ from gateway.backends.feeds import Feeds
 from gateway.backends.wake import Wake
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Clock, LinkState
+from gateway.core.remembered import Remembered
 from gateway.core.status import Status
 from gateway.core.values import Reading
 from gateway.runtime.backoff import Backoff
@@ -51,6 +54,8 @@ class WatchList:
         self._wake = Wake()
         self._orders: deque[Join | Leave] = deque()
         self._feeds = Feeds(name, clock)
+        self._remarked = Remembered(remarked)
+        self._all_known = Remembered(lambda ref: all_known(ref, self._feeds.latest.size))
         self._worker = SupervisedWorker(name, self._run, self._died, self._backoff, clock)
         self._started = False
         self.connected = False
@@ -132,6 +137,7 @@ class WatchList:
     def _obey(self, link: DpmLink | None) -> None:
         """Carry out the orders that came; None: there is no link, the next one starts with all requests."""
         self._wake.clear()
+        self._all_known.forget()
         changes = self._feeds.obey(lambda: self._orders.popleft() if self._orders else None)
         if link is not None:
             self._remove(link, changes.removed)
@@ -153,8 +159,10 @@ class WatchList:
 
     def _take(self, received: Received) -> None:
         """Give what came to the subscriptions, in order; LinkLost when the server says that the list is none."""
-        columns, known_before = known_only(received.columns, self._feeds.latest.size)
-        self._feeds.note_strangers(len(received.columns) - len(columns))
+        columns, known_before = received.columns, None
+        if not self._all_known.of(columns.ref_id):
+            columns, known_before = known_only(columns, self._feeds.latest.size)
+            self._feeds.note_strangers(len(received.columns) - len(columns))
         found: list[tuple[int, int, Reading | Arrived]] = []
         end: LinkLost | None = None
         for after, message in received.messages:
@@ -167,8 +175,12 @@ class WatchList:
                 found.append((after if known_before is None else int(known_before[after]), *item))
         if len(columns) or found:
             self._feeds.came_up(self.reconnects > 0)
-        for piece in split(arrived_columns(columns, self._feeds.latest.words), found):
-            self._feeds.send_out(without_errors(piece, self._feeds.request))
+        arrived = arrived_columns(columns, self._feeds.latest.words)
+        if not found and not self._remarked.of(columns.status):
+            self._feeds.send_out(arrived)
+        else:
+            for piece in split(arrived, found):
+                self._feeds.send_out(without_errors(piece, self._feeds.request))
         if end is not None:
             raise end
 

@@ -109,7 +109,7 @@ class Watching:
             else:
                 by_key.setdefault(request.key(), []).append(slot)
         bound = max(_BOUND, _ROUNDS * len(requests))
-        subscription = BoundedSubscription(bound, lambda: self._leave(subscription, by_key))
+        subscription = BoundedSubscription(bound, lambda: self._leave(subscription, by_key), direct=True)
         subscription.put(batch_of(refused))
         with self._lock:
             if self._closed:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.remembered import constant
 from gateway.core.values import Reading
 
 Slots = npt.NDArray[np.int32]
@@ -25,7 +27,9 @@ class ReadingBatch:
     """Columns of plain scalars in order of arrival, all of one length, and the rest as Readings.
 
     `slot` is the index of the request in its subscription. A scalar row always has a value; its
-    status may be a warning. Whatever has no value, or is no scalar, is in `others`.
+    status may be a warning. Whatever has no value, or is no scalar, is in `others`. An adapter whose source
+    repeats itself gives one and the same `slot` array each time, made read-only by `constant`: what depends on it
+    alone is then computed once.
     """
 
     slot: Slots  # int32
@@ -40,6 +44,22 @@ class ReadingBatch:
         return len(self.slot) + len(self.others)
 
 
+@lru_cache(maxsize=256)
+def zeros(count: int) -> npt.NDArray[np.int16]:
+    """So many zeros, one array for all who want them; it cannot be changed."""
+    return constant(np.zeros(count, np.int16))
+
+
+def one_stamp(stamp_ns: int, count: int) -> npt.NDArray[np.int64]:
+    """A column of one stamp, that of a burst; it takes the room of one number and cannot be changed."""
+    return constant(np.ndarray((count,), np.int64, np.array([stamp_ns]), 0, (0,)))
+
+
+def stamp_of_all(stamps: npt.NDArray[np.int64]) -> int | None:
+    """The stamp of a column that `one_stamp` made; None for any other, whatever is in it."""
+    return int(stamps[0]) if stamps.strides == (0,) and len(stamps) else None
+
+
 def scalar_batch(
     slot: Slots,
     stamp_ns: npt.NDArray[np.int64],
@@ -47,7 +67,7 @@ def scalar_batch(
     others: tuple[OtherReading, ...] = (),
 ) -> ReadingBatch:
     """A batch whose scalars all have the status 0/0, the usual case."""
-    zero = np.zeros(len(slot), np.int16)
+    zero = zeros(len(slot))
     return ReadingBatch(slot, stamp_ns, value, zero, zero, others)
 
 
@@ -74,6 +94,25 @@ def batch_of(items: Sequence[tuple[int, Reading]]) -> ReadingBatch:
         np.array(values, np.float64),
         np.array(facilities, np.int16),
         np.array(numbers, np.int16),
+        tuple(others),
+    )
+
+
+def merged(batches: Sequence[ReadingBatch]) -> ReadingBatch:
+    """All of them as one, in order; a single one as it is."""
+    if len(batches) == 1:
+        return batches[0]
+    others: list[OtherReading] = []
+    before = 0
+    for batch in batches:
+        others += [OtherReading(other.slot, before + other.after, other.reading) for other in batch.others]
+        before += len(batch.slot)
+    return ReadingBatch(
+        np.concatenate([batch.slot for batch in batches]),
+        np.concatenate([batch.stamp_ns for batch in batches]),
+        np.concatenate([batch.value for batch in batches]),
+        np.concatenate([batch.facility for batch in batches]),
+        np.concatenate([batch.number for batch in batches]),
         tuple(others),
     )
 

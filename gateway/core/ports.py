@@ -1,6 +1,6 @@
 """The ports: what devices, IOCs and history know of the world. Adapters live on the floors above."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -70,6 +70,18 @@ class Subscription(Protocol):
 
     def close(self) -> None:
         """End the stream and free a waiting getter. Safe to call twice and from any thread."""
+        ...
+
+
+@runtime_checkable
+class DirectSubscription(Subscription, Protocol):
+    """A subscription that can give its batches on the thread that brought them: a change of threads less."""
+
+    def hand_to(self, taker: Callable[[ReadingBatch], None]) -> bool:
+        """Give each batch to `taker` from now on, one at a time; False where `get` is the only way.
+
+        What the taker raises ends the stream and leaves `get`, which otherwise only waits for the end.
+        """
         ...
 
 

@@ -1,11 +1,14 @@
 """Status -> EPICS STAT and SEVR: the table of values.md 9.1 and 9.2, for one status and for columns of them."""
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.batch import zeros
+from gateway.core.remembered import constant
 from gateway.core.status import Status
 
 AlarmColumn: TypeAlias = npt.NDArray[np.uint16]
@@ -103,10 +106,21 @@ def alarm_of(status: Status, has_value: bool, had_value: bool, write: bool = Fal
     return Alarm(Severity.INVALID, _TABLE[category][0])
 
 
+@lru_cache(maxsize=256)
+def no_alarms(count: int) -> AlarmColumn:
+    """STAT or SEVR of so many rows without an alarm: one array for all who want it; it cannot be changed."""
+    none: AlarmColumn = constant(np.zeros(count, np.uint16))
+    return none
+
+
 def alarm_columns(
     value: npt.NDArray[np.float64], facility: npt.NDArray[np.int16], number: npt.NDArray[np.int16]
 ) -> tuple[AlarmColumn, AlarmColumn]:
     """STAT and SEVR of rows that have values; a value that is not finite is INVALID, CALC."""
+    finite = np.isfinite(value)
+    all_finite = finite.all()
+    if all_finite and (number is zeros(len(number)) or not number.any()):
+        return no_alarms(len(value)), no_alarms(len(value))
     stat = np.zeros(len(value), np.uint16)
     sevr = np.zeros(len(value), np.uint16)
     remarked = number.nonzero()[0]
@@ -115,8 +129,7 @@ def alarm_columns(
         alarms = [alarm_of(Status.from_packed(int(word)), has_value=True, had_value=True) for word in words]
         sevr[remarked] = np.array([alarm.severity for alarm in alarms], np.uint16)[which]
         stat[remarked] = np.array([alarm.status for alarm in alarms], np.uint16)[which]
-    finite = np.isfinite(value)
-    if not finite.all():
+    if not all_finite:
         strange = ~finite & (sevr < Severity.INVALID)
         sevr[strange], stat[strange] = WRONG_KIND
     return stat, sevr

@@ -26,7 +26,8 @@ from gateway.wire.dpm import (
 )
 from gateway.wire.dpm_frames import find_frames
 from gateway.wire.dpm_hello import CLIENT_HELLO, HTTP, Hello, HelloReader, http_complete, http_error
-from gateway.wire.dpm_rows import ScalarColumns, empty_columns, find_scalars
+from gateway.wire.dpm_refrain import Refrains
+from gateway.wire.dpm_rows import ScalarColumns, empty_columns, find_scalars, joined
 
 SERVER_BODY = 131072  # bytes of a message, both ways, at the server
 CLIENT_BODY = 1048576  # bytes of a reply that a client takes
@@ -94,6 +95,12 @@ _NO_ROWS = empty_columns(0)
 _NOTHING = Received(_NO_ROWS, ())
 
 
+def _behind(taken: ScalarColumns, received: Received) -> Received:
+    """What was received behind the rows that were taken before."""
+    messages = tuple((after + len(taken), message) for after, message in received.messages)
+    return Received(joined([taken, received.columns]), messages)
+
+
 class DpmConnection:
     """One end of a DPM connection. Errors of received bytes are final; errors of `send` leave it as it was.
 
@@ -107,6 +114,7 @@ class DpmConnection:
         self._max_sent = max_sent
         self._buffer = bytearray()
         self._hello = HelloReader()
+        self._refrains = Refrains()  # stays empty at a server, which receives no Scalar replies
 
     def client_hello(self) -> bytes:
         """The bytes that a client opens with."""
@@ -128,8 +136,32 @@ class DpmConnection:
             self.state = State.OPEN
         return frame(body)
 
-    def receive(self, data: bytes) -> Received:
-        """What these bytes complete. Raises StreamError, a ProtocolError that holds what came before the bad place."""
+    def receive(self, data: bytes | memoryview) -> Received:
+        """What these bytes complete. Raises StreamError, a ProtocolError that holds what came before the bad place.
+
+        Nothing that is returned refers to `data`: a buffer may be used again.
+        """
+        if self._refrains.known and self.state is State.OPEN:
+            if self._buffer:
+                data = b"".join((self._buffer, data))
+                self._buffer.clear()
+            taken, used = self._refrains.take(data)
+            if used == len(data) and taken:
+                return Received(joined(taken), ())
+            if taken:
+                return self._after(joined(taken), data[used:])
+        return self._receive(data)
+
+    def _after(self, taken: ScalarColumns, rest: bytes | memoryview) -> Received:
+        """The rest of a read whose beginning was taken already."""
+        try:
+            received = self._receive(rest)
+        except StreamError as error:
+            raise StreamError(str(error), _behind(taken, error.before)) from None
+        return _behind(taken, received)
+
+    def _receive(self, data: bytes | memoryview) -> Received:
+        """As `receive`, frame by frame."""
         self._buffer += data
         before: list[tuple[int, Message | Hello]] = []
         try:
@@ -206,6 +238,9 @@ class DpmConnection:
                 found[index] = True
             else:
                 others.append((index, message))
+        if not others and not fault and not first and self.role is Role.CLIENT:
+            self._refrains.hear(data, starts, sizes, columns)
+            return Received(columns, ()), ""
         before = np.cumsum(found)
         rows = columns if found.all() else columns.where(found)
         return Received(rows, (*first, *((int(before[index]), message) for index, message in others))), fault

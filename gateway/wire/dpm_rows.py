@@ -5,6 +5,7 @@ themselves. Frames of one length are stacked to a matrix of bytes; the first tha
 all rows that agree with its fixed bytes are taken at once. What has no such shape is left to the ordinary decoder.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +22,7 @@ _SHORTEST = frame(encode(ScalarReply(0, 0, 0, 0, 0.0)))
 # The constant bytes before each of the five values; every piece but the last ends before an integer's tag.
 _KEYS = tuple(bytes.fromhex(key) for key in ("121eab", "12d55b", "120740", "124454", "127f38"))
 _HEAD = _SHORTEST[4 : _SHORTEST.index(_KEYS[0])]
+HEAD_SIZE = 4 + len(_HEAD) + len(_KEYS[0])  # bytes of a frame before the tag of its reference
 _SHAPES = 8  # shapes tried per frame length; in a usual stream one or two occur
 _WIDEST_STATUS = 2  # bytes; a wider one needs a check of its range
 
@@ -43,6 +45,18 @@ class ScalarColumns:
         return ScalarColumns(self.ref_id[mask], self.timestamp_ms[mask], self.status[mask], self.value[mask])
 
 
+def joined(columns: Sequence[ScalarColumns]) -> ScalarColumns:
+    """All of them as one, in order; a single one as it is."""
+    if len(columns) == 1:
+        return columns[0]
+    return ScalarColumns(
+        np.concatenate([one.ref_id for one in columns]),
+        np.concatenate([one.timestamp_ms for one in columns]),
+        np.concatenate([one.status for one in columns]),
+        np.concatenate([one.value for one in columns]),
+    )
+
+
 def empty_columns(count: int) -> ScalarColumns:
     """Columns of so many rows, all zero."""
     whole = np.zeros((2, count), np.int64)
@@ -50,7 +64,7 @@ def empty_columns(count: int) -> ScalarColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """Where the values of a Scalar reply lie in its frame, and what all other bytes must be."""
 
     places: tuple[tuple[int, int], ...]  # first byte and number of bytes of ref_id, timestamp, cycle, status
@@ -59,7 +73,7 @@ class _Shape:
 
 
 @cache  # at most 8 to the fourth shapes exist
-def _shape(sizes: tuple[int, ...]) -> _Shape:
+def _shape(sizes: tuple[int, ...]) -> Shape:
     """The shape of frames whose four integers have these sizes in bytes."""
     body, fixed = bytearray(_HEAD), bytearray(b"\xff" * (4 + len(_HEAD)))
     places = []
@@ -70,7 +84,7 @@ def _shape(sizes: tuple[int, ...]) -> _Shape:
         fixed += b"\xff" * (len(key) + 1) + bytes(size)
     body += _KEYS[4] + bytes([DOUBLE_TAG]) + bytes(8)
     fixed += b"\xff" * 4 + bytes(8)
-    return _Shape(tuple(places), np.frombuffer(frame(bytes(body)), np.uint8), np.frombuffer(fixed, np.uint8))
+    return Shape(tuple(places), np.frombuffer(frame(bytes(body)), np.uint8), np.frombuffer(fixed, np.uint8))
 
 
 _WRITTEN = {(ref, stamp): _shape((ref, stamp, 1, 1)) for ref in range(1, 9) for stamp in range(1, 9)}
@@ -122,7 +136,7 @@ def find_scalars(data: bytes, starts: Int64s, sizes: Int64s) -> tuple[Mask, Scal
         rows = np.flatnonzero(sizes == size)
         matrix = _stack(octets, starts[rows], size)
         for _ in range(_SHAPES):
-            shape = _shape_of(matrix[0].tobytes())
+            shape = shape_of(matrix[0].tobytes())
             if shape is None:
                 hits = (matrix[:, 4 : 4 + len(_HEAD)] != np.frombuffer(_HEAD, np.uint8)).any(axis=1)
                 hits[0] = True  # left to the ordinary decoder, with all that is no Scalar reply
@@ -145,7 +159,7 @@ def _stack(octets: Octets, starts: Int64s, size: int) -> Octets:
     return gathered
 
 
-def _shape_of(one: bytes) -> _Shape | None:
+def shape_of(one: bytes) -> Shape | None:
     """The shape that this frame has if it is a Scalar reply; None when it cannot be one or needs a closer look."""
     sizes, at = [], 4 + len(_HEAD)
     for key in _KEYS[:4]:
@@ -161,7 +175,7 @@ def _shape_of(one: bytes) -> _Shape | None:
     return shape if fits and not ((mine ^ shape.template) & shape.fixed).any() else None
 
 
-def _take(columns: ScalarColumns, rows: Int64s, matrix: Octets, shape: _Shape) -> None:
+def _take(columns: ScalarColumns, rows: Int64s, matrix: Octets, shape: Shape) -> None:
     """Put the values of the frames in `matrix` into these rows of the columns."""
     (ref, ref_width), (stamp, stamp_width), _, (status, status_width) = shape.places
     columns.ref_id[rows] = integers(matrix[:, ref : ref + ref_width])

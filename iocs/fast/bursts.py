@@ -25,7 +25,7 @@ def run_of_gets(data: bytearray) -> Headers | None:
     return headers[:length].copy() if length >= SHORTEST else None
 
 
-def answers(headers: Headers, row_of: Index, store: Store) -> bytes | None:
+def answers(headers: Headers, row_of: Index, store: Store) -> bytearray | None:
     """The replies in order; None where one of the channels is no row of the store, or does not exist.
 
     `row_of` gives the row of each server id, -1 for channels that have none.
@@ -37,6 +37,4 @@ def answers(headers: Headers, row_of: Index, store: Store) -> bytes | None:
     if (index < 0).any() or store.singled[index].any():
         return None
     data_type = int(headers["type"][0])
-    rows = store.readings(index).rows(data_type)
-    rows["header"] = read_headers(data_type, headers["second"])
-    return rows.tobytes()
+    return store.readings(index).messages(data_type, read_headers(data_type, headers["second"]))

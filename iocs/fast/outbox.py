@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from gateway.core.remembered import Remembered
 from iocs.fast import messages as ca
 from iocs.fast.dbr import NotConverted
-from iocs.fast.rows import Readings, update_header
+from iocs.fast.rows import Flags, Headers, Readings, update_header
 from iocs.store import Index, Store
 
 HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
@@ -23,11 +23,33 @@ HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
 class RowTable:
     """The row subscriptions of one client for one DBR type: a header for each row of the store that it monitors."""
 
-    __slots__ = ("dirty", "has", "headers")
+    __slots__ = ("_headers", "dirty", "has", "mine")
 
     def __init__(self, size: int) -> None:
-        self.headers = np.zeros(size, "V16")
+        self._headers = np.zeros(size, "V16")
         self.has, self.dirty = np.zeros(size, bool), np.zeros(size, bool)
+        self.mine = Remembered(self._mine)
+
+    def add(self, row: int, header: bytes) -> None:
+        """Begin to monitor a row."""
+        self._headers[row] = np.void(header)
+        self.has[row] = True
+        self.mine.forget()
+
+    def remove(self, row: int) -> None:
+        """End it."""
+        self.has[row] = self.dirty[row] = False
+        self.mine.forget()
+
+    def headers(self, index: Index) -> Headers:
+        """The headers of these rows."""
+        return self._headers[index]
+
+    def _mine(self, index: Index) -> tuple[Flags | None, Index, Headers]:
+        """Which of these rows are monitored, None for all; those rows, and their headers."""
+        mine = self.has[index]
+        index = index if mine.all() else index[mine]
+        return None if len(index) == len(mine) else mine, index, self._headers[index]
 
 
 class Source(Protocol):
@@ -111,8 +133,9 @@ class Outbox:
         self.paused_at: float | None = None  # loop time since which the kernel takes nothing
         self.gone = False
         self.events_off = False
-        self._output: list[bytes] = []
+        self._output: list[bytes | bytearray] = []
         self._waiting = 0  # bytes in _output
+        self._flushing = False  # the loop will call `flush`
         self._tables: dict[int, RowTable] = {}  # by DBR type
         self._dirty: dict[Sink, None] = {}  # sinks with news that a slow client has not got, oldest first
 
@@ -121,21 +144,29 @@ class Outbox:
         """Whether updates are conflated now."""
         return self.paused_at is not None or self.events_off
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Queue bytes; all of one tick leave in one write."""
         if self.gone:
             return
-        if not self._output:
-            self.loop.call_soon(self.flush)
+        if not self._flushing:
+            self._flushing = True
+            self.loop.call_soon(self._flush_later)
+        self._queue(data)
+
+    def _queue(self, data: bytes | bytearray) -> None:
         self._output.append(data)
         self._waiting += len(data)
         if self._waiting > HIGH_WATER:
             self.flush()
 
+    def _flush_later(self) -> None:
+        self._flushing = False
+        self.flush()
+
     def flush(self) -> None:
         """Hand what is queued to the kernel."""
         if self._output and not self.gone:
-            self.transport.write(b"".join(self._output))
+            self.transport.write(self._output[0] if len(self._output) == 1 else b"".join(self._output))
         self._output.clear()
         self._waiting = 0
 
@@ -159,15 +190,13 @@ class Outbox:
             table = self._tables[data_type] = RowTable(self.store.size)
         if table.has[row]:
             return None
-        table.headers[row] = np.void(update_header(data_type, subscription))
-        table.has[row] = True
+        table.add(row, update_header(data_type, subscription))
         self.store.listen(self)
         return RowSink(data_type, row, mask)
 
     def drop_row(self, sink: RowSink) -> None:
         """End a row subscription."""
-        table = self._tables[sink.data_type]
-        table.has[sink.row] = table.dirty[sink.row] = False
+        self._tables[sink.data_type].remove(sink.row)
         self.store.forget(self)
 
     def drop_sink(self, sink: Sink) -> None:
@@ -190,24 +219,24 @@ class Outbox:
 
     def offer_rows(self, index: Index, readings: Readings) -> None:
         """News of many scalars, in order; `readings` are of table rows `index`, a row may occur several times."""
-        for data_type, table in self._tables.items():
-            mine = table.has[index]
-            if mine.all():
-                self._offer_rows(table, index, readings.rows(data_type))
-            elif mine.any():
-                self._offer_rows(table, index[mine], readings.rows(data_type)[mine])
-
-    def _offer_rows(self, table: RowTable, index: Index, rows: npt.NDArray[np.void]) -> None:
-        if self.slow:
-            new = np.unique(index[~table.dirty[index]])  # each waits from now on; all else is left out
-            self.dropped += len(index) - len(new)
-            np.add.at(self.store.dropped, index, 1)
-            self.store.dropped[new] -= 1
-            table.dirty[new] = True
+        if self.gone:
             return
-        out = rows.copy()
-        out["header"] = table.headers[index]
-        self.write(out.tobytes())
+        for data_type, table in self._tables.items():
+            mine, taken, headers = table.mine.of(index)
+            if not len(taken):
+                continue
+            if self.slow:
+                self._conflate(table, taken)
+                continue
+            self._queue(readings.messages(data_type, headers, mine))
+
+    def _conflate(self, table: RowTable, index: Index) -> None:
+        """Each row waits from now on; all else is left out, and counted."""
+        new = np.unique(index[~table.dirty[index]])
+        self.dropped += len(index) - len(new)
+        np.add.at(self.store.dropped, index, 1)
+        self.store.dropped[new] -= 1
+        table.dirty[new] = True
 
     def catch_up(self) -> None:
         """The newest value of all that changed meanwhile, for as long as the kernel takes it."""
@@ -217,9 +246,7 @@ class Outbox:
                 return
             if len(index):
                 table.dirty[index] = False
-                rows = self.store.readings(index).rows(data_type)
-                rows["header"] = table.headers[index]
-                self.write(rows.tobytes())
+                self.write(self.store.readings(index).messages(data_type, table.headers(index)))
                 self.flush()
         while self._dirty and not self.slow:
             sink = next(iter(self._dirty))

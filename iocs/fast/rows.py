@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from gateway.core.batch import stamp_of_all
+from gateway.core.severity import no_alarms
 from iocs.fast.conversions import cast
 from iocs.fast.messages import EPICS_EPOCH, EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
 
@@ -15,6 +17,8 @@ _STAMP = [*_ALARM, ("seconds", ">u4"), ("nanoseconds", ">u4")]
 _LEADS: dict[str, tuple[int, list[tuple[str, str]]]] = {"": (0, []), "STS": (7, _ALARM), "TIME": (14, _STAMP)}
 
 Rows = npt.NDArray[np.void]
+Headers = npt.NDArray[np.void]
+Flags = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 Alarms = npt.NDArray[np.uint16]
@@ -52,34 +56,59 @@ def read_headers(data_type: int, requests: npt.NDArray[np.uint32]) -> npt.NDArra
     return headers.view("V16")
 
 
-def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps]:
-    """Seconds since 1990 and nanoseconds; what lies before 1990 or after 2126 becomes the nearest that fits."""
+def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps] | tuple[int, int]:
+    """Seconds since 1990 and nanoseconds; what lies before 1990 or after 2126 becomes the nearest that fits.
+
+    One number each where all stamps are one, as those of a burst are.
+    """
+    if (one := stamp_of_all(stamp_ns)) is not None:
+        second, nanosecond = divmod(one, _NS)
+        return min(max(second - EPICS_EPOCH, 0), 0xFFFFFFFF), nanosecond
     seconds, nanoseconds = np.divmod(stamp_ns, _NS)
     seconds -= EPICS_EPOCH
     return np.minimum(np.maximum(seconds, 0), 0xFFFFFFFF), nanoseconds  # np.clip takes half as long again
 
 
 class Readings:
-    """Readings in order of arrival; their rows of each DBR type are made once, for all clients."""
+    """Readings in order of arrival; their rows of each DBR type are made once, for all clients.
 
-    __slots__ = ("_made", "severity", "stamp_ns", "status", "value")
+    `alone` says that there is one client only: it may have the rows themselves, where others need a copy.
+    """
 
-    def __init__(self, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms) -> None:
+    __slots__ = ("_made", "alone", "severity", "stamp_ns", "status", "value")
+
+    def __init__(self, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms, alone: bool = False) -> None:
         self.value, self.stamp_ns, self.status, self.severity = value, stamp_ns, status, severity
-        self._made: dict[int, Rows] = {}
+        self.alone = alone
+        self._made: dict[int, bytearray] = {}
 
-    def rows(self, data_type: int) -> Rows:
-        """Rows without headers; not to be changed: a copy takes the headers of one client."""
-        found = self._made.get(data_type)
-        if found is None:
-            found = self._made[data_type] = self._make(data_type)
-        return found
+    def messages(self, data_type: int, headers: Headers, mine: Flags | None = None) -> bytearray:
+        """Whole messages of one client: those that are `mine`, None for all; a header for each."""
+        made = self._made.get(data_type)
+        if made is None:
+            made = self._made[data_type] = self._make(data_type)
+        if mine is not None:
+            made = bytearray(_rows(made, data_type)[mine].tobytes())
+        elif not self.alone:
+            made = bytearray(made)
+        else:
+            del self._made[data_type]
+        _rows(made, data_type)["header"] = headers
+        return made
 
-    def _make(self, data_type: int) -> Rows:
-        rows = np.zeros(len(self.value), ROWS[data_type])
-        if data_type >= 7:
+    def _make(self, data_type: int) -> bytearray:
+        """Rows without headers."""
+        octets = bytearray(len(self.value) * ROWS[data_type].itemsize)
+        rows = _rows(octets, data_type)
+        if data_type >= 7 and self.severity is not no_alarms(len(rows)):
             rows["status"], rows["severity"] = self.status, self.severity
         if data_type >= 14:
             rows["seconds"], rows["nanoseconds"] = epics_time(self.stamp_ns)
         rows["value"] = self.value if data_type % 7 == DOUBLE else cast(self.value, data_type % 7)
-        return rows
+        return octets
+
+
+def _rows(octets: bytearray, data_type: int) -> Rows:
+    """These octets as rows that can be written."""
+    row = ROWS[data_type]
+    return np.ndarray((len(octets) // row.itemsize,), row, octets)

@@ -33,10 +33,10 @@ def test_as_many_lists_are_opened_as_keep_each_within_its_size() -> None:
     assert max(sizes(loads)) <= LIST_SIZE
 
 
-def test_five_thousand_requests_stay_within_the_budget_and_are_spread_evenly() -> None:
+def test_ten_thousand_requests_stay_within_the_budget_and_are_spread_evenly() -> None:
     loads: list[ListLoad] = []
-    place(requests(5000), loads, 8)
-    assert sizes(loads) == [625] * 8
+    place(requests(10_000), loads, 8)
+    assert sizes(loads) == [1250] * 8
 
 
 def test_a_new_list_is_preferred_to_adding_to_one_that_runs() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,10 @@ from gateway.backends.dpm_readings import (
     split,
     without_errors,
 )
+from gateway.core.batch import one_stamp
 from gateway.core.blocks import AnalogAlarm, BasicStatus, DigitalAlarm
 from gateway.core.drf import DataRequest
+from gateway.core.remembered import constant
 from gateway.core.status import OK, Status
 from gateway.core.values import Reading, TimedArray
 from gateway.wire import dpm
@@ -53,6 +57,25 @@ def test_a_warning_keeps_the_value_and_an_error_takes_it_away() -> None:
 def test_a_status_is_a_reading_without_a_value() -> None:
     reading = reading_of(REQUEST, dpm.StatusReply(1, MS, 0, -3312))
     assert (reading.value, reading.status) == (None, Status(16, -13))
+
+
+@pytest.mark.parametrize("stamp", [-1, MS, 2**62])
+def test_one_stamp_for_all_means_the_same_as_a_column_of_it(stamp: int) -> None:
+    plain = columns((1, 1.0, 0), (2, 2.0, 0), stamp=stamp)
+    one = replace(plain, timestamp_ms=one_stamp(stamp, 2))
+    expected = [MS * 1_000_000 if stamp == MS else 0] * 2
+    assert [arrived_columns(each, None).stamp_ns.tolist() for each in (plain, one)] == [expected] * 2
+
+
+def test_slots_of_references_that_come_again_are_the_same_array() -> None:
+    slots = SlotMap({1: [3], 2: [0]})
+    ref, status = constant(np.array([2, 1])), constant(np.zeros(2, np.int16))
+    first, second = (slots.batch(Arrived(ref, np.ones(2, np.int64), np.ones(2), status)) for _ in range(2))
+    assert first.slot.tolist() == [0, 3]
+    assert first.slot is second.slot
+    warned = slots.batch(Arrived(ref, np.ones(2, np.int64), np.ones(2), constant(np.array([0, 0x0A0E], np.int16))))
+    assert (warned.facility.tolist(), warned.number.tolist()) == ([0, 14], [0, 10])
+    assert warned.slot is first.slot
 
 
 @pytest.mark.parametrize("stamp", [0, -1, 2**62])

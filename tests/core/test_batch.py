@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gateway.core.batch import EMPTY, batch_of, scalar_batch
+from gateway.core.batch import EMPTY, batch_of, merged, one_stamp, scalar_batch, stamp_of_all, zeros
 from gateway.core.drf import DataRequest
 from gateway.core.status import DISCONNECTED, OK, Status
 from gateway.core.values import Reading, Value
@@ -48,3 +48,31 @@ def test_a_batch_of_good_scalars_has_the_status_zero() -> None:
     assert batch.facility.tolist() == batch.number.tolist() == [0, 0]
     assert batch.number.dtype == np.int16
     assert len(batch) == 2
+
+
+def test_the_zeros_of_all_batches_are_one_array_that_cannot_change() -> None:
+    assert zeros(3) is zeros(3)
+    assert not zeros(3).flags.writeable
+    one = scalar_batch(np.zeros(3, np.int32), np.zeros(3, np.int64), np.zeros(3))
+    assert one.facility is one.number is zeros(3)
+
+
+def test_a_column_of_one_stamp_is_known_as_such() -> None:
+    column = one_stamp(17, 3)
+    assert column.tolist() == [17, 17, 17]
+    assert (column.dtype, column.flags.writeable) == (np.int64, False)
+    assert [stamp_of_all(part) for part in (column, column[1:], column[:0])] == [17, 17, None]
+    assert stamp_of_all(np.array([17, 17])) is None
+
+
+def test_merged_batches_are_one_with_all_readings_in_order() -> None:
+    lost = reading(None, status=DISCONNECTED)
+    one = batch_of([(0, reading(1.0, 5)), (1, lost), (2, reading(2.0, 6, Status(17, 2)))])
+    two = batch_of([(3, lost), (0, reading(3.0, 7))])
+    both = merged([one, EMPTY, two])
+    assert both.slot.tolist() == [0, 2, 0]
+    assert both.stamp_ns.tolist() == [5, 6, 7]
+    assert both.value.tolist() == [1.0, 2.0, 3.0]
+    assert (both.facility.tolist(), both.number.tolist()) == ([0, 17, 0], [0, 2, 0])
+    assert [(other.slot, other.after) for other in both.others] == [(1, 1), (3, 2)]
+    assert merged([one]) is one

@@ -5,6 +5,7 @@ import pytest
 
 from devices.acquisition import Acquisition
 from devices.table import DeviceTable
+from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import EMPTY, ReadingBatch
 from gateway.core.drf import DataRequest
 from gateway.core.status import DISCONNECTED, REQTMO
@@ -190,3 +191,32 @@ def test_stopping_does_not_wait_for_the_next_reading_and_is_no_death(line: Line)
     assert line.acquisition.restarts == 0
     assert line.sink.items == []
     assert line.acquisition.dropped == 0
+
+
+def test_a_backend_that_hands_over_brings_its_batches_without_the_worker(line: Line) -> None:
+    direct = BoundedSubscription(100, direct=True)
+    line.backend.on_watch = lambda _: direct  # type: ignore[assignment,return-value]
+    line.backend.subscription().give(ValueError("the first one is over"))
+    assert line.backend.subscription(1) is direct  # type: ignore[comparison-overlap]
+    direct.put(batch((0, 1.0)))
+    line.sink.wait_for((2, 1.0))
+    assert line.sink.in_buffer == [1.0]
+
+
+def test_a_batch_that_cannot_be_taken_ends_the_worker_and_not_the_backend(line: Line) -> None:
+    made: list[BoundedSubscription] = []
+
+    def watch(_: Sequence[DataRequest]) -> BoundedSubscription:
+        made.append(BoundedSubscription(100, direct=True))
+        return made[-1]
+
+    line.backend.on_watch = watch  # type: ignore[assignment]
+    line.backend.subscription().give(ValueError("the first one is over"))
+    line.backend.subscription(1)
+    made[0].put(batch((9, 1.0)))  # a slot that was never asked for
+    line.backend.subscription(2)
+    line.sink.wait_for((2, None))
+    made[1].put(batch((1, 3.0)))
+    line.sink.wait_for((0, 3.0))
+    assert made[0].closed
+    assert line.acquisition.restarts == 2

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.circular_buffer import CircularBuffer, Rings
+from gateway.core.span import span_of
 from gateway.runtime.worker import StopToken, Worker
 from tests.support.leaks import no_leaks as no_leaks
 
@@ -105,7 +106,8 @@ def test_rings_are_the_lists_of_their_rows_however_a_batch_mixes_them(
     for batch in batches:
         numbers = list(range(number, number + len(batch)))
         number += len(batch)
-        rings.append(np.array(batch, np.int32), np.array(numbers, np.int64), np.array(numbers, np.float64))
+        rows = np.array(batch, np.int32)
+        rings.append(rows, np.array(numbers, np.int64), np.array(numbers, np.float64), span_of(rows))
         for row, n in zip(batch, numbers, strict=True):
             lists[row].append(n)
     for row, expected in enumerate(lists):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from devices.kinds import fit, fitted
+from devices.kinds import fit, fitted, target_of
 from gateway.core.batch import OtherReading, ReadingBatch
 from gateway.core.blocks import BasicStatus
 from gateway.core.status import DISCONNECTED, SCALEFAIL, Status
@@ -66,7 +66,9 @@ def test_a_value_with_an_error_is_no_value() -> None:
 def fit_batch(kinds: list[Kind], one: ReadingBatch) -> ReadingBatch:
     watches = [watch(kind) for kind in kinds]
     is_scalar = np.array([kind is Kind.SCALAR for kind in kinds])
-    return fitted(one, identity(len(kinds)), watches, is_scalar)
+    rows = identity(len(kinds))
+    target = target_of(one.slot, rows, is_scalar, np.cumsum(is_scalar) - 1)
+    return fitted(one, target, rows, watches, is_scalar)
 
 
 def test_scalars_that_do_not_belong_in_the_columns_leave_them_in_their_place_of_the_order() -> None:

@@ -34,12 +34,16 @@ class Rig:
         self.publisher = Publisher(self.news, self.store)
         self.offered: list[tuple[int, float, int]] = []  # row, value, severity
         self.told: list[tuple[int, Value | None, int, Alarm]] = []
+        self.flushed = 0  # how many had been offered when we were told to send
         self.store.listen(self)
         for row in range(rows):
             self.store.follow(row, lambda v, s, a, row=row: self.told.append((row, v, s, a)))  # type: ignore[misc]
 
     def offer_rows(self, index: Index, readings: Readings) -> None:
         self.offered += zip(index.tolist(), readings.value.tolist(), readings.severity.tolist(), strict=True)
+
+    def flush(self) -> None:
+        self.flushed = len(self.offered)
 
     def publish(self, *items: tuple[int, Value | None, Status]) -> None:
         self.news.batches.append(batch_of([(row, Reading(REQUEST, v, STAMP, status)) for row, v, status in items]))
@@ -53,6 +57,7 @@ def test_scalars_leave_in_order_and_a_lost_one_never_overtakes_them() -> None:
     )
     expected = [(0, 1.0, 0), (1, 10.0, 0), (0, 1.0, 3), (0, 2.0, 0), (1, 10.0, 3), (1, 11.0, 0)]
     assert expected == rig.offered
+    assert len(expected) == rig.flushed
     assert [(r, None if s else v) for r, v, s in expected] == [(row, value) for row, value, _, _ in rig.told]
 
 

@@ -6,6 +6,8 @@ import struct
 import numpy as np
 import pytest
 
+from gateway.core.batch import one_stamp
+from gateway.core.severity import no_alarms
 from iocs.fast.dbr import Shown, encode
 from iocs.fast.rows import EPICS_EPOCH, ROWS, Readings, epics_time, read_headers, update_header
 
@@ -15,9 +17,11 @@ def columns(*items: tuple[float, int, int, int]) -> bytes:
     readings = Readings(
         np.array(value), np.array(stamp, np.int64), np.array(status, np.uint16), np.array(severity, np.uint16)
     )
-    rows = readings.rows(20)
-    rows["header"] = np.array([update_header(20, 7)] * len(rows), "V16")
-    return rows.tobytes()
+    return bytes(readings.messages(20, headers(20, len(items))))
+
+
+def headers(data_type: int, count: int) -> np.ndarray:
+    return np.array([update_header(data_type, 7)] * count, "V16")
 
 
 def test_a_row_is_a_whole_message_with_one_time_double() -> None:
@@ -30,15 +34,17 @@ def test_a_row_is_a_whole_message_with_one_time_double() -> None:
 
 def test_stamps_before_1990_and_after_2126_become_the_nearest_that_fit() -> None:
     stamps = np.array([0, -5, (EPICS_EPOCH + 1) * 10**9 - 1, (EPICS_EPOCH + 2**32) * 10**9], np.int64)
+    expected = [0, 0, 0, 0xFFFFFFFF], [0, 999_999_995, 999_999_999, 0]
     seconds, nanoseconds = epics_time(stamps)
-    assert [0, 0, 0, 0xFFFFFFFF] == seconds.tolist()
-    assert [0, 999_999_995, 999_999_999, 0] == nanoseconds.tolist()
+    assert expected == (np.asarray(seconds).tolist(), np.asarray(nanoseconds).tolist())
+    for stamp, second, nanosecond in zip(stamps.tolist(), *expected, strict=True):
+        assert (second, nanosecond) == epics_time(one_stamp(stamp, 3))
 
 
 def test_no_reading_makes_no_row() -> None:
     nothing = np.zeros(0)
     readings = Readings(nothing, nothing.astype(np.int64), nothing.astype("u2"), nothing.astype("u2"))
-    assert 0 == len(readings.rows(20))
+    assert b"" == readings.messages(20, headers(20, 0))
 
 
 @pytest.mark.parametrize("data_type", sorted(ROWS))
@@ -46,15 +52,22 @@ def test_no_reading_makes_no_row() -> None:
 def test_a_row_of_every_type_has_the_bytes_that_the_ordinary_way_gives(data_type: int, value: float) -> None:
     _, payload = encode(Shown(6, np.array([value]), 5, 2, 1105790400, 123456789), data_type, 1)
     columns = np.array([(EPICS_EPOCH + 1105790400) * 10**9 + 123456789]), np.array([5], "u2"), np.array([2], "u2")
-    rows = Readings(np.array([value]), *columns).rows(data_type)
-    assert payload + bytes(-len(payload) % 8) == rows.tobytes()[16:]
-    assert len(rows.tobytes()) - 16 == struct.unpack_from(">H", update_header(data_type, 1), 2)[0]
+    message = Readings(np.array([value]), *columns).messages(data_type, headers(data_type, 1))
+    assert payload + bytes(-len(payload) % 8) == message[16:]
+    assert len(message) - 16 == struct.unpack_from(">H", update_header(data_type, 1), 2)[0]
 
 
-def test_rows_are_made_once_for_each_type() -> None:
-    one = np.ones(1)
-    readings = Readings(one, one.astype(np.int64), one.astype("u2"), one.astype("u2"))
-    assert readings.rows(20) is readings.rows(20)
+@pytest.mark.parametrize("alone", [True, False])
+def test_each_client_gets_messages_of_its_own(alone: bool) -> None:
+    value, stamp, none = np.array([1.0, 2.0, 3.0]), np.full(3, 10**18), no_alarms(3)
+    readings = Readings(value, stamp, none, none, alone)
+    first = readings.messages(20, headers(20, 3))
+    kept = bytes(first)
+    some = readings.messages(20, np.array([update_header(20, 9)], "V16"), np.array([False, True, False]))
+    second = readings.messages(20, headers(20, 3))
+    assert (kept, kept) == (bytes(first), bytes(second))
+    assert first is not second
+    assert update_header(20, 9) + kept[56:80] == some
 
 
 def test_the_header_of_a_reply_bears_the_request_id() -> None:

@@ -1,6 +1,7 @@
 """The newest readings as columns, their listeners and followers."""
 
 import logging
+import struct
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ class Listener:
     def offer_rows(self, index: Index, readings: Readings) -> None:
         self.offers.append((index.tolist(), readings.value.tolist()))
 
+    def flush(self) -> None:
+        raise AssertionError("only the publisher says when to send")
+
 
 def put(store: Store, *items: tuple[int, float], severity: int = 0) -> None:
     index = np.array([row for row, _ in items], np.int32)
@@ -36,8 +40,8 @@ def put(store: Store, *items: tuple[int, float], severity: int = 0) -> None:
 def test_a_row_is_undefined_before_its_first_reading() -> None:
     store = Store(2)
     assert UDF == store.alarm(1)
-    row = store.readings(np.array([0], np.int32)).rows(20)[0]
-    assert (17, 3, 0, 0.0) == tuple(row[["status", "severity", "seconds", "value"]])
+    message = store.readings(np.array([0], np.int32)).messages(20, np.zeros(1, "V16"))
+    assert struct.pack(">HHIIxxxxd", 17, 3, 0, 0, 0.0) == message[16:]
 
 
 def test_the_last_reading_of_a_row_stays_and_listeners_are_offered_all() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.batch import zeros
 from gateway.core.severity import (
     BAD_PLAN,
     DISABLED,
@@ -22,6 +23,7 @@ from gateway.core.severity import (
     alarm_columns,
     alarm_of,
     block_columns,
+    no_alarms,
     severity_name,
     status_name,
     worst,
@@ -67,6 +69,16 @@ def test_values_that_are_not_finite_are_invalid_and_warnings_are_minor() -> None
 
 def test_an_error_stays_what_it_is_when_the_value_is_not_finite() -> None:
     assert columns([(np.nan, 1, -42)]) == [LOST]
+
+
+def test_a_value_that_is_not_finite_is_invalid_without_any_remark() -> None:
+    assert columns([(1.0, 0, 0), (np.nan, 0, 0)]) == [NO_ALARM, WRONG_KIND]
+
+
+def test_rows_without_an_alarm_share_one_array() -> None:
+    stat, sevr = alarm_columns(np.ones(3), zeros(3), zeros(3))
+    assert stat is sevr is no_alarms(3)
+    assert not stat.flags.writeable
 
 
 def test_no_rows_have_no_alarms() -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.core.blocks import AnalogAlarm, DigitalAlarm
+from gateway.core.remembered import Remembered
 from gateway.core.severity import IN_ALARM, UDF, Alarm, Severity, block_columns
+from gateway.core.span import span_of
 from gateway.plan.model import Kind, Plan
 from iocs.fast.rows import Alarms, Column
 
@@ -31,6 +33,7 @@ class AlarmBlocks:
         self._severity = np.full(size, UDF.severity, np.uint16)
         self._scalar = np.zeros(size, bool)
         self._limits: dict[int, Limits] = {}
+        self._spans = Remembered(span_of)
         self._followers: dict[int, list[ShowLimits]] = {}
 
     def of(self, plan: Plan) -> None:
@@ -78,18 +81,21 @@ class AlarmBlocks:
             show(*limits)
         return True
 
-    def judge(self, index: Index, value: Column, status: Alarms, severity: Alarms) -> None:
-        """Raise, in place, STAT and SEVR of readings whose device is in alarm; a worse alarm stays."""
+    def judge(self, index: Index, value: Column, status: Alarms, severity: Alarms) -> tuple[Alarms, Alarms]:
+        """STAT and SEVR of readings, raised where their device is in alarm; a worse alarm stays."""
         if not self._readings:
-            return
-        self._status[index], self._severity[index] = status, severity
-        bad = (self._analog[index] | self._digital[index]) & (severity < Severity.MAJOR)
-        if bad.any():
-            rows = index[bad]
-            status[bad] = np.where(
-                self._analog[rows], block_columns(value[bad], self._low[rows], self._high[rows]), IN_ALARM.status
-            )
-            severity[bad] = IN_ALARM.severity
+            return status, severity
+        places = self._spans.of(index).index
+        self._status[places], self._severity[places] = status, severity
+        bad = (self._analog[places] | self._digital[places]) & (severity < Severity.MAJOR)
+        if not bad.any():
+            return status, severity
+        rows, status, severity = index[bad], status.copy(), severity.copy()
+        status[bad] = np.where(
+            self._analog[rows], block_columns(value[bad], self._low[rows], self._high[rows]), IN_ALARM.status
+        )
+        severity[bad] = IN_ALARM.severity
+        return status, severity
 
     def judge_one(self, row: int, alarm: Alarm) -> Alarm:
         """The same for a reading that is no scalar, or has no value: it has no side of the limits."""
@@ -101,5 +107,5 @@ class AlarmBlocks:
         """The alarm of a reading that was judged before, after news of its block."""
         index = np.array([row], np.int32)
         status, severity = self._status[index], self._severity[index]
-        self.judge(index, np.array([value]), status, severity)
+        status, severity = self.judge(index, np.array([value]), status, severity)
         return Alarm(int(severity[0]), int(status[0]))

@@ -65,7 +65,7 @@ class Publisher:
             facility, number = facility[part], number[part]
         status, severity = alarm_columns(value, facility, number)
         store = self.store
-        store.blocks.judge(index, value, status, severity)
+        status, severity = store.blocks.judge(index, value, status, severity)
         store.put(index, value, stamp_ns, status, severity)
         for at in store.followed_in(index):
             row = int(index[at])

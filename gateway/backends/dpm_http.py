@@ -64,6 +64,7 @@ class DpmHttpBackend:
             lambda number: WatchList(f"{name}-{number}", self._link, clock, self._timeouts, chance),
             budget.connections,
             clock,
+            direct=True,
         )
 
     @property

@@ -87,10 +87,15 @@ class _Order:
 
 
 class Watching:
-    """Joins subscriptions to lists. Thread-safe; a list ends with the last request in it."""
+    """Joins subscriptions to lists. Thread-safe; a list ends with the last request in it.
 
-    def __init__(self, make: Callable[[int], WatchedList], connections: int, clock: Clock) -> None:
-        self._make, self._connections, self._clock = make, connections, clock
+    `direct`: what a list brings is always all that a read of its socket brought (see BoundedSubscription).
+    """
+
+    def __init__(
+        self, make: Callable[[int], WatchedList], connections: int, clock: Clock, direct: bool = False
+    ) -> None:
+        self._make, self._connections, self._clock, self._direct = make, connections, clock, direct
         self._lock = threading.Lock()
         self._members: list[_Member] = []
         self._entries: dict[str, _Entry] = {}
@@ -109,7 +114,7 @@ class Watching:
             else:
                 by_key.setdefault(request.key(), []).append(slot)
         bound = max(_BOUND, _ROUNDS * len(requests))
-        subscription = BoundedSubscription(bound, lambda: self._leave(subscription, by_key), direct=True)
+        subscription = BoundedSubscription(bound, lambda: self._leave(subscription, by_key), self._direct)
         subscription.put(batch_of(refused))
         with self._lock:
             if self._closed:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from iocs.fast.dbr import Shown
-from iocs.fast.rows import epics_time
+from iocs.fast.rows import epics_second
 from iocs.record import beyond
 
 State = Callable[[], bool]
@@ -112,8 +112,8 @@ class Stamp(_Changes):
 
     def read(self, shown: Shown) -> Shown:
         """The same, of now."""
-        seconds, nanoseconds = epics_time(np.array([self.now()]))
-        return shown._replace(seconds=int(seconds[0]), nanoseconds=int(nanoseconds[0]))
+        seconds, nanoseconds = epics_second(self.now())
+        return shown._replace(seconds=seconds, nanoseconds=nanoseconds)
 
 
 @dataclass(slots=True)

@@ -56,14 +56,19 @@ def read_headers(data_type: int, requests: npt.NDArray[np.uint32]) -> npt.NDArra
     return headers.view("V16")
 
 
+def epics_second(stamp_ns: int) -> tuple[int, int]:
+    """One stamp as seconds since 1990 and nanoseconds, as `epics_time` gives many."""
+    second, nanosecond = divmod(stamp_ns, _NS)
+    return min(max(second - EPICS_EPOCH, 0), 0xFFFFFFFF), nanosecond
+
+
 def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps] | tuple[int, int]:
     """Seconds since 1990 and nanoseconds; what lies before 1990 or after 2126 becomes the nearest that fits.
 
     One number each where all stamps are one, as those of a burst are.
     """
     if (one := stamp_of_all(stamp_ns)) is not None:
-        second, nanosecond = divmod(one, _NS)
-        return min(max(second - EPICS_EPOCH, 0), 0xFFFFFFFF), nanosecond
+        return epics_second(one)
     seconds, nanoseconds = np.divmod(stamp_ns, _NS)
     seconds -= EPICS_EPOCH
     return np.minimum(np.maximum(seconds, 0), 0xFFFFFFFF), nanoseconds  # np.clip takes half as long again

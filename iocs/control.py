@@ -19,8 +19,10 @@ class ControlGroup(DeviceGroup):
 
     @command.putter
     async def command(self, instance: Channel, value: Any) -> None:
-        """Send the code of the chosen label."""
+        """Send the code of the chosen label, or the name of a command whose code nobody knows."""
         index, put = value
         assert instance.spec.write is not None, "a channel without a write form has no write access"
-        await self.ioc.put(self.device, Setting(instance.spec.write, float(instance.spec.codes[index])), put)
+        code = instance.spec.codes[index]
+        wish = code if isinstance(code, str) else float(code)
+        await self.ioc.put(self.device, Setting(instance.spec.write, wish), put)
         instance.show(index, self.ioc.clock.now_ns(), NO_ALARM)

@@ -72,6 +72,7 @@ class Services:
         self._makers: dict[str, Callable[[int, SentLog | None], Server]] = {
             "dpm_http": self._dpm_http,
             "dpm_grpc": self._dpm_grpc,
+            "devdb": self._devdb,
             "acl": self._acl,
             "amqp": self._amqp,
             "control": self._control,
@@ -127,6 +128,14 @@ class Services:
             self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log, check=check,
             manners=self._manners,
         )  # fmt: skip
+
+    def _devdb(self, port: int, log: SentLog | None) -> Server:
+        del log
+        try:
+            from simulator.devdb_server import DevdbServer
+        except ImportError as error:
+            raise BadInput(f"the device database needs {error.name}; pip install 'acgate[grpc]'") from None
+        return DevdbServer(self.facility, self._clock, port, self._host, faults=self.faults)
 
     def _acl(self, port: int, log: SentLog | None) -> Server:
         return AclServer(self.facility, self._clock, port, self._host, faults=self.faults, sent_log=log)

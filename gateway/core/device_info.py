@@ -29,14 +29,16 @@ class StatusBit:
     invert: bool
     true_text: str
     false_text: str
+    description: str = ""  # what the bit is, in words
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One entry of the CONTROL table: `code` is what is set (values.md 4.3)."""
+    """One entry of the CONTROL table (values.md 4.3). Where only its name is known, that is what is set."""
 
-    code: int
+    code: int | None  # order number; None: the database does not tell it (devdb.md 3.4)
     name: str
+    long_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +52,5 @@ class DeviceInfo:
     status: bool = False
     bits: tuple[StatusBit, ...] = ()
     commands: tuple[Command, ...] = ()
-    analog: bool = False
+    analog: bool = False  # whether it has an ANALOG alarm block
     digital: bool = False

@@ -128,7 +128,7 @@ def _command(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
             writable=device.writable,
             write=DataRequest.parse(device.info.device).for_command() if device.writable else None,
             labels=tuple(label(command.name) for command in commands),
-            codes=tuple(command.code for command in commands),
+            codes=tuple(command.name if command.code is None else command.code for command in commands),
             description=device.info.description,
         )
 

@@ -93,7 +93,7 @@ class PvSpec:
     writable: bool = False
     write: DataRequest | None = None  # the write form, where a put means a setting
     labels: tuple[str, ...] = ()  # of an enum
-    codes: tuple[int, ...] = ()  # of a command enum: what is set for each label
+    codes: tuple[int | str, ...] = ()  # of a command enum: what is set for each label, its number or its name
     bit: StatusBit | None = None
     part: str = ""  # of an alarm block, as alarm_parts.py names it
     units: str = ""

@@ -19,13 +19,12 @@ if TYPE_CHECKING:  # the extra dmq, of those who ask for it
     from gateway.runtime.amqp import Broker
 
 _INSTALL_DMQ = "python -m pip install 'acgate[dmq]'"
-_UNBUILT_PORTS = {  # ports of services that are not built yet: said, and not served
-    "--devdb-port": "the device database",
-}
-_USUAL = {"dpm_grpc": 50051, "acl": 8081}  # ports that are taken where they are free and nobody said another
+# ports that are taken where they are free and nobody said another
+_USUAL = {"dpm_grpc": 50051, "devdb": 50052, "acl": 8081}
 _SERVICES = {
     "dpm_http": "DPM/HTTP",
     "dpm_grpc": "DPM/gRPC",
+    "devdb": "device database",
     "amqp": "DMQ",
     "acl": "ACL over HTTP",
     "control": "control port (POST /faults)",
@@ -71,6 +70,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--dpm-grpc-port", metavar="PORT", type=port, help="0 is any free one (default 50051, where that is free)"
     )
     parser.add_argument(
+        "--devdb-port", metavar="PORT", type=port, help="0 is any free one (default 50052, where that is free)"
+    )
+    parser.add_argument(
         "--jwt-secret", metavar="FILE", type=Path, help="settings over gRPC need a token signed with this secret"
     )
     parser.add_argument(
@@ -86,19 +88,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--keytab", metavar="FILE", type=Path, help="check Kerberos tokens, signatures and permissions, with these keys"
     )
     parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
-    for option, service in _UNBUILT_PORTS.items():
-        parser.add_argument(option, metavar="PORT", type=port, help=f"{service}: not in this version, not served")
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
-    given = vars(args)
-    for option, service in _UNBUILT_PORTS.items():
-        if given[option.removeprefix("--").replace("-", "_")] is not None:
-            sys.stderr.write(f"{option}: {service} is not in this version of the simulator; it is not served\n")
     ports = {
         "dpm_http": args.dpm_http_port,
         "dpm_grpc": _wanted("dpm_grpc", args.dpm_grpc_port, args.host, "grpc"),
+        "devdb": _wanted("devdb", args.devdb_port, args.host, "grpc"),
         "acl": _wanted("acl", args.acl_port, args.host),
         "control": args.control_port,
     }

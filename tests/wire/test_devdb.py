@@ -42,7 +42,7 @@ DEVICES = st.builds(
     st.lists(st.builds(PlainBitRecord, WORDS, TEXTS, TEXTS, TEXTS), max_size=4).map(tuple),
 )
 ENTRIES = st.builds(Entry, TEXTS, DEVICES) | st.builds(Entry, TEXTS, st.none(), TEXTS)
-ALARMS = st.builds(AlarmRecord, TEXTS, WORDS, st.integers(0, 0xFFFF), WORDS, WORDS, WORDS, WORDS, WORDS)
+ALARMS = st.builds(AlarmRecord, TEXTS, st.sampled_from([1, 5]), st.integers(0, 0xFFFF), *[WORDS] * 5)
 
 
 def of(name: str) -> bytes:

@@ -37,7 +37,7 @@ def test_it_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pat
     argv = [sys.executable, "-m", "gateway", "simulate", "--dpm-http-port", "0", "--control-port", "0"]
     argv += ["--ready-file", str(ready), "--sent-log", str(log), "--synthetic", "3", "--rate", "10"]
     argv += ["--acl-port", "0"]
-    argv += ["--devdb-port", "0"]  # not built yet: said on stderr, and not served
+    argv += ["--devdb-port", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -51,6 +51,6 @@ def test_it_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pat
         child.send_signal(number)
 
         assert child.wait(10) == 0
-        said = "--devdb-port: the device database is not in this version of the simulator; it is not served\n"
-        assert child.stderr.read() == said
+        assert child.stderr.read() == ""
+        assert found["devdb"].startswith("127.0.0.1:")
     assert log.exists()

@@ -1,4 +1,4 @@
-"""A TCP relay between a gateway and its service that keeps what clients send, to know what must be seen nowhere else."""
+"""A TCP relay before a service that keeps what clients send, so that tests know what must be seen nowhere else."""
 
 import selectors
 import socket

@@ -34,17 +34,18 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
         "Waveforms",
         "End to end",
         "never reads",
+        "beside the flood",
         "caproto : acgate",
     ):
         assert title in done.stdout
     measured = json.loads(target.read_text("utf-8"))
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
     assert sorted(measured["medians"]) == [
-        "clients/200/1000", "getput/200", "idle/200", "simput/100", "steady/200/2000", "stuck/200/1000",
-        "updates/200/1000", "waveform/2",
+        "clients/200/1000", "getput/200", "idle/200", "mixed/200/1000", "simput/100", "steady/200/2000",
+        "stuck/200/1000", "updates/200/1000", "waveform/2",
     ]  # fmt: skip
     for cell, servers in measured["medians"].items():
-        assert sorted(servers) == (["acgate"] if cell.startswith("steady") else ["acgate", "caproto"])
+        assert sorted(servers) == (["acgate"] if cell.startswith(("steady", "mixed")) else ["acgate", "caproto"])
     ours = measured["medians"]["updates/200/1000"]["acgate"]
     assert ours["lost"] == 0.0
     assert ours["delivered"] > 0.8  # some bursts are cut by the edges of a short window
@@ -53,6 +54,7 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert measured["medians"]["waveform/2"]["acgate"]["mb_s"] > 0
     assert "libca connects 200 PVs" in (tmp_path / "figures.svg").read_text("utf-8")
     assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
+    assert 500 < measured["medians"]["mixed/200/1000"]["acgate"]["flood_s"] < 1500
     assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
     assert _servers_of_benches(tmp_path) == []
 

@@ -8,7 +8,7 @@ from gateway.app.bench.job import Figures
 from gateway.app.bench.ours import FASTEST_MS, LITTLE_BUFFER, Setup
 from gateway.app.bench.servers import OURS
 
-PARTS = ("start", "connect", "getput", "updates", "clients", "steady", "waveform", "stuck", "many")
+PARTS = ("start", "connect", "getput", "updates", "clients", "steady", "waveform", "stuck", "mixed", "many")
 PUTS = 100  # devices that are put
 CLIENTS = 10
 WAVES = 32  # enough to offer more than a server sends
@@ -18,6 +18,8 @@ _LADDERS: dict[str, dict[int, tuple[int, ...]]] = {  # part: rungs for so many P
     "clients": {2_000: (5, 100), 100_000: (10,)},
 }
 _STUCK_HERTZ = (5, 100)
+_MIXED = ((5_000, 10), (5_000, 50))  # devices of the second backend, and their rate, Hz
+_MIXED_PVS = 200
 _MANY = (12_500, 100_000)  # devices, of 8 PVs each
 
 
@@ -42,7 +44,7 @@ class Options:
 class Cell:
     """One place of the tables: a kind of measurement and what is served for it."""
 
-    kind: str  # idle, updates, clients, scattered, getput, simput, steady, waveform, stuck, many
+    kind: str  # idle, updates, clients, scattered, getput, simput, steady, waveform, stuck, mixed, many
     setup: Setup
     once: bool = False  # in the first round only: it is long
     alone: bool = False  # of ours only: the peers do not get there
@@ -50,6 +52,8 @@ class Cell:
     @property
     def name(self) -> str:
         """Its key in the results."""
+        if self.kind == "mixed":
+            return f"mixed/{self.setup.pvs}/{self.setup.flood * self.setup.flood_hertz}"
         rated = self.kind in ("updates", "clients", "scattered", "steady", "stuck")
         return f"{self.kind}/{self.setup.pvs}" + (f"/{self.setup.offered:.0f}" if rated else "")
 
@@ -80,6 +84,12 @@ def cells(options: Options) -> list[Cell]:
     if "stuck" in parts:
         rungs = _STUCK_HERTZ[:1] if quick else _STUCK_HERTZ
         found += [Cell("stuck", Setup(first, round(1000 / hertz)), True, hertz > rungs[0]) for hertz in rungs]
+    if "mixed" in parts:
+        floods = ((500, 2),) if quick else _MIXED
+        found += [
+            Cell("mixed", Setup(_MIXED_PVS, 100, flood=devices, flood_hertz=hertz), alone=True)
+            for devices, hertz in floods
+        ]
     if "many" in parts and not quick:
         found += [Cell("many", Setup(devices, buffer=LITTLE_BUFFER), True, True) for devices in _MANY]
     return found

@@ -59,6 +59,10 @@ class Gauge:
         self._circuit = Circuit(tcp_port)
         self._circuit.create([name])
 
+    def close(self) -> None:
+        """Close the circuit."""
+        self._circuit.close()
+
     def read(self) -> float:
         """Its value now."""
         self._circuit.link.sendall(message(READ_NOTIFY, b"", DBR_DOUBLE, 1, self._circuit.sids[0], 0))

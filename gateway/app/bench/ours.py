@@ -6,9 +6,11 @@ from pathlib import Path
 
 READ_NAME = "S:D{:05d}"
 PUT_NAME = "S:W{:05d}"
+FLOOD_NAME = "F:D{:05d}"
 WAVE_NAME = "S:V{:05d}"
 GATEWAY = "BENCH"
 DROPS = f"{GATEWAY}:DROPS"
+TAKEN = f"{GATEWAY}:UPDATES"
 IDLE_MS = 60_000
 FASTEST_MS = 10  # the floor of the simulator's periods
 SCATTER = 200  # groups of devices with a period of their own
@@ -27,6 +29,9 @@ class Setup:
     waves: int = 0  # waveforms instead of the numbers, as fast as they go
     sim: bool = False  # the gateway's backend is `sim:`, in its own process
     buffer: int = 1000  # readings that each circular buffer of the gateway keeps
+    flood: int = 0  # devices of a second backend, which nobody monitors
+    flood_hertz: int = 10  # of each of them
+    flood_scheme: str = "dpm+http"
 
     @property
     def offered(self) -> float:
@@ -63,25 +68,29 @@ def facility_text(puts: int, waves: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_config(setup: Setup, folder: Path, backend: str) -> Path:
-    """The configuration and its table of devices, in a folder; its path."""
+def write_config(setup: Setup, folder: Path, backend: str, flood: str = "") -> Path:
+    """The configuration and its table of devices, in a folder; its path. `flood` is the URL of the second backend."""
+    second = f', flood: {{url: "{flood}"}}' if flood else ""
     config = folder / "gateway.yaml"
     config.write_text(
         f"gateway: {{name: {GATEWAY}, interfaces: [127.0.0.1], writes: on, buffer: {setup.buffer}}}\n"
-        f'backends: {{dpm: {{url: "{backend}"}}}}\n'
+        f'backends: {{dpm: {{url: "{backend}"}}{second}}}\n'
         "devices:\n  - include: devices.csv\n",
         "utf-8",
     )
     with (folder / "devices.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["device", "name", "event", "properties", "writable"])
+        table.writerow(["device", "name", "event", "properties", "writable", "backend"])
         for place in range(0 if setup.sim else setup.pvs):
             name = READ_NAME.format(place)
-            table.writerow([name, name, f"p,{setup.period_of(place)}", "reading", "false"])
+            table.writerow([name, name, f"p,{setup.period_of(place)}", "reading", "false", "dpm"])
         for place in range(setup.puts):
             name = PUT_NAME.format(place)
-            table.writerow([name, name, f"p,{IDLE_MS}", "setting", "true"])
+            table.writerow([name, name, f"p,{IDLE_MS}", "setting", "true", "dpm"])
         for place in range(setup.waves):
             name = WAVE_NAME.format(place)
-            table.writerow([f"{name}[0:{WAVE_ELEMENTS - 1}]", name, f"p,{FASTEST_MS}", "reading", "false"])
+            table.writerow([f"{name}[0:{WAVE_ELEMENTS - 1}]", name, f"p,{FASTEST_MS}", "reading", "false", "dpm"])
+        for place in range(setup.flood):
+            event = f"p,{round(1e3 / setup.flood_hertz)}"
+            table.writerow([READ_NAME.format(place), FLOOD_NAME.format(place), event, "reading", "false", "flood"])
     return config

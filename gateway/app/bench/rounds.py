@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.app.bench.cells import PUTS, Cell, Options, cells, held, window
 from gateway.app.bench.job import Figures, Job
+from gateway.app.bench.mixed import beside_flood
 from gateway.app.bench.ours import READ_NAME
 from gateway.app.bench.processes import LOAD_CORE, cpu_seconds, environment, memory_mb, pinned, python_module
 from gateway.app.bench.rawca import MeasurementFailed
@@ -82,6 +83,9 @@ class Rounds:
                 return self._idle(served, cell)
             case "stuck":
                 return self._stuck(served, cell)
+            case "mixed":
+                took = window(setup, seconds)
+                return beside_flood(served, setup, lambda: self._updates(served, cell, took))
         figures = self._updates(served, cell, window(setup, seconds * (_STEADY if cell.kind == "steady" else 1)))
         if setup.scattered:
             del figures["lost"]  # the values of the simulator do not count these updates one by one

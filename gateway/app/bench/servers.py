@@ -44,6 +44,7 @@ class Serving:
     wave_name: str
     all_pvs: int  # also those that the gateway adds to each device
     drops: str  # the PV in which losses are counted, if there is one
+    flood_port: int = 0  # where the second backend is expected
 
 
 def missing_package(peer: str) -> str | None:
@@ -58,7 +59,7 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
     with tempfile.TemporaryDirectory(prefix="acgate-bench-") as folder, ExitStack() as stack:
         place, port, repeater = Path(folder), free_port(), free_port()
         env = environment(port, repeater)
-        source_pid, is_ours = None, name == OURS
+        source_pid, is_ours, flood_port = None, name == OURS, 0
         ready = place / "ready.json"
         if is_ours:
             facility = place / "facility.yaml"
@@ -67,7 +68,9 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
             if not setup.sim:
                 source = stack.enter_context(_simulator(setup, facility, env))
                 source_pid, backend = source.pid, f"dpm+http://{source.said['dpm_http']}"
-            config = write_config(setup, place, backend)
+            flood_port = free_port() if setup.flood else 0
+            flood = f"{setup.flood_scheme}://127.0.0.1:{flood_port}" if setup.flood else ""
+            config = write_config(setup, place, backend, flood)
             command = python_module("gateway", "run", str(config), "--ready-file", str(ready))
         else:
             command = _peer(name, setup, ready)
@@ -77,6 +80,7 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
             name, port, repeater, server.pid, source_pid, server.ready_s,
             PUT_NAME + ":SP" if is_ours else READ_NAME, WAVE_NAME if is_ours else READ_NAME,
             said if isinstance(said, int) else setup.pvs, DROPS if is_ours else "",
+            flood_port,
         )  # fmt: skip
 
 
@@ -97,3 +101,20 @@ def _simulator(setup: Setup, facility: Path, env: dict[str, str]) -> Running:
         "--rate", f"{1e3 / setup.period_ms:.9g}", "--ready-file", str(ready),
     )  # fmt: skip
     return Running("the simulator", command, env, LOAD_CORE, ready)
+
+
+@contextmanager
+def flooding(served: Serving, setup: Setup) -> Iterator[None]:
+    """The second backend of a gateway, which sends as fast as the setup says; the others go first on its core."""
+    option = {"dpm+http": "--dpm-http-port", "dpm+grpc": "--dpm-grpc-port"}[setup.flood_scheme]
+    ports = {"--dpm-http-port": "0", "--dpm-grpc-port": "0", "--acl-port": "0"} | {option: str(served.flood_port)}
+    with tempfile.TemporaryDirectory(prefix="acgate-bench-") as folder:
+        ready = Path(folder) / "flood.json"
+        command = [
+            "nice", *python_module(
+                "gateway", "simulate", *(word for pair in ports.items() for word in pair), "--synthetic",
+                str(setup.flood), "--rate", str(setup.flood_hertz), "--ready-file", str(ready),
+            ),
+        ]  # fmt: skip
+        with Running("the flood", command, environment(served.port, served.repeater_port), LOAD_CORE, ready):
+            yield

@@ -16,6 +16,11 @@ _STUCK = {
     "beside_p99_ms": "p99 beside", "grew_mb": "MB more",
 }  # fmt: skip
 
+_MIXED = {
+    "flood_s": "flood/s", "alone_p50_ms": "p50 alone", "beside_p50_ms": "p50 beside", "alone_p99_ms": "p99 alone",
+    "beside_p99_ms": "p99 beside",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -61,6 +66,7 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
         _columns(options, of, "Waveforms of 32768 doubles, monitored by one client", "waveform",
                  {"mb_s": "MB/s", "server_core": "cores", "cpu_us_mb": "CPU us/MB"}),
         _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
+        _columns(options, of, "200 PVs of one backend alone, and beside the flood of another; ms", "mixed", _MIXED),
     ]  # fmt: skip
     return [table for table in found if table is not None and table.rows]
 

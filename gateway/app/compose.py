@@ -23,7 +23,7 @@ from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
 from gateway.core.errors import Refused
-from gateway.core.ports import Backend, Clock
+from gateway.core.ports import Backend, Clock, Learning
 from gateway.core.route import Names, Route
 from gateway.plan.build import build_plan
 from gateway.plan.family import family
@@ -232,7 +232,11 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
         log.warning("%s", lack.sentence)
     backends = open_backends(config, clock)
     try:
-        plan, warnings = build_plan(config, unless_stopped(stop, partial(describe, config, backends, clock)))
+        infos = unless_stopped(stop, partial(describe, config, backends, clock))
+        for backend in backends.values():
+            if isinstance(backend, Learning):
+                backend.learn(infos)
+        plan, warnings = build_plan(config, infos)
         for warning in warnings:
             log.warning("%s", warning)
         largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)

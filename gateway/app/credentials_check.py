@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 
 from gateway.backends.kerberos_port import kerberos_trouble
 from gateway.config.config import BackendConfig, Config
+from gateway.config.models import Jwt
 from gateway.core.ports import Clock
 
 _NAMED = 3  # devices of a sentence, the others are counted
@@ -63,17 +63,19 @@ def _trouble(backend: BackendConfig, clock: Clock) -> str:
     if backend.auth.kerberos is not None and wanted == "kerberos":
         return kerberos_trouble(backend.auth.kerberos, clock)
     if backend.auth.jwt is not None and wanted == "jwt":
-        return _unreadable(backend.auth.jwt.token_file)
-    if backend.url.scheme in ("dpm+http", "dpm+grpc") and not _local(backend.url.host):
+        return _token_trouble(backend.auth.jwt, clock)
+    simulated = backend.url.scheme == "dpm+http" and _local(backend.url.host)  # over gRPC nothing goes without a token
+    if backend.url.scheme in ("dpm+http", "dpm+grpc") and not simulated:
         return f"it has no credentials, and the service takes settings of known users alone; give it auth.{wanted}"
     return ""
 
 
-def _unreadable(path: str) -> str:
+def _token_trouble(section: Jwt, clock: Clock) -> str:
     try:
-        return "" if Path(path).read_bytes().strip() else f"the token file {path} is empty"
-    except OSError as error:
-        return f"the token file {path} cannot be read: {error.strerror}"
+        from gateway.backends.jwt_tokens import token_trouble
+    except ImportError as error:
+        return f"its token needs a Python package ({error}); install it: python -m pip install 'acgate[grpc]'"
+    return token_trouble(section, clock)
 
 
 def _local(host: str) -> bool:

@@ -1,6 +1,7 @@
 """One backend spoken to directly, for the commands read, write and watch: its options, requests and units."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,13 +9,14 @@ from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
 from gateway.backends.open import ANONYMOUS
 from gateway.config.backend_url import SCHEMES, BackendUrl, capability_table
-from gateway.config.models import Auth, Kerberos
+from gateway.config.models import Auth, Jwt, Kerberos
 from gateway.core.drf import DataRequest
 from gateway.core.errors import BadInput
 from gateway.core.ports import Backend, DeviceInfoSource
 from gateway.runtime.clock import SystemClock
 
 LONGEST_WAIT = 3600.0  # s
+TOKEN = "ACGATE_JWT"  # environment variable
 
 
 def seconds(text: str) -> float:
@@ -52,13 +54,16 @@ def parse_requests(texts: Sequence[str]) -> list[DataRequest]:
 def opened(args: argparse.Namespace, kerberos: bool = False) -> Iterator[Backend]:
     """The backend of the option `--backend`, closed at the end.
 
-    With the user's ticket of Kerberos where that is wished, and where nothing goes without.
+    With the user's ticket of Kerberos where that is wished, and where nothing goes without; with the token of the
+    environment where there is one.
     """
     url = BackendUrl.parse(args.backend)
     if kerberos and "Kerberos" not in SCHEMES[url.scheme].credentials:
         raise BadInput(f"--kerberos: {url.scheme} does not take a ticket; leave the option out")
     wanted = kerberos or SCHEMES[url.scheme].needs_credentials
     auth = Auth(kerberos=Kerberos()) if wanted else ANONYMOUS
+    if url.scheme == "dpm+grpc" and TOKEN in os.environ:
+        auth = Auth(jwt=Jwt(token_env=TOKEN))
     backend = open_any("backend", url, SystemClock(), read_text, auth)
     try:
         yield backend

@@ -18,8 +18,10 @@ from iocs.publisher import Publisher
 from iocs.store import Store
 
 WRAP = 0x7FFFFFFF  # counters are LONG and start anew
-EXPIRES_SOON = 1200.0  # s; a ticket that is renewed as it should be is never that near its end
-EXPIRES_NOW = 300.0  # s; Kerberos lets clocks differ by so much
+EXPIRES = {  # s; MINOR and MAJOR
+    "TICKET": (1200.0, 300.0),  # renewed as it should be it is never that near its end; clocks may differ by 5 min
+    "TOKEN": (300.0, 60.0),  # a token may live for a few minutes only
+}
 
 
 class Served(Protocol):
@@ -89,7 +91,7 @@ def _backend(backend: Backend) -> dict[str, Figure]:
     if isinstance(backend, Expiring):
         for kind in backend.expires_in():
             left = partial(_left, backend, kind)
-            found[f"{kind}:EXPIRES_IN"] = Countdown(left, EXPIRES_SOON, EXPIRES_NOW)
+            found[f"{kind}:EXPIRES_IN"] = Countdown(left, *EXPIRES[kind])
     return found
 
 

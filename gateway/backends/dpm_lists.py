@@ -84,14 +84,17 @@ def rounds(settings: Sequence[Setting]) -> list[list[int]]:
     return groups
 
 
-def refusal(setting: Setting) -> tuple[Status, str] | None:
-    """Why a setting is refused before the server is contacted (drf.md 11, P-39); None when it may be sent."""
+def refusal(setting: Setting, unicode: bool = False) -> tuple[Status, str] | None:
+    """Why a setting is refused before the server is contacted (drf.md 11, P-39); None when it may be sent.
+
+    `unicode` says that the protocol carries every text.
+    """
     request, value = setting.request, setting.value
     if reason := request.settable_reason():
         return BAD_REQUEST, reason
     if request.for_writing() != request.with_event(NEVER):
         return BAD_REQUEST, f"{request} is not what is set; write to {request.for_writing()}"
-    texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+    texts = () if unicode else (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
     if bad := next((text for text in texts if any(ord(character) > 0xFF for character in text)), None):
         return BAD_REQUEST, f"{bad!r} has characters that the protocol cannot carry"
     size, wanted, unit = _size(value), _wanted(request.range, isinstance(value, bytes)), "value"

@@ -18,7 +18,7 @@ from gateway.core.ports import Backend, Clock
 Factory = Callable[[str, BackendUrl, Auth, Clock], Backend]  # of the name in the configuration, its URL ...
 
 ANONYMOUS = Auth()
-_PLANNED = ("dpm+grpc", "acl+https", "acl+http", "acl+ssh", "devdb+grpc")  # known to the product, not built yet
+_PLANNED = ("acl+https", "acl+http", "acl+ssh", "devdb+grpc")  # known to the product, not built yet
 
 
 def open_backend(
@@ -29,7 +29,7 @@ def open_backend(
     It contacts no service; a ticket of Kerberos, where one is configured, is obtained in the background.
     `further` has factories by scheme for adapters that this room cannot know, such as `sim`.
     """
-    factories = {"dpm+http": _dpm_http, "dmq": _dmq, **(further or {})}
+    factories = {"dpm+http": _dpm_http, "dpm+grpc": _dpm_grpc, "dmq": _dmq, **(further or {})}
     factory = factories.get(url.scheme)
     if factory is not None:
         return factory(name, url, auth, clock)
@@ -46,6 +46,31 @@ def _dpm_http(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
     role = url.query.get("role")
     if role is not None and not (role.isascii() and role.isprintable() and ":" not in role and role):
         raise BadUrl(f"{str(url)!r}: the role {role!r} is no word; write for example role=testing")
+    budget, timeouts = _tuning(url)
+    credentials = kerberos_credentials(auth.kerberos, clock, name) if auth.kerberos is not None else None
+    return DpmHttpBackend(
+        name, url.host, url.port, clock=clock, role=role, credentials=credentials, budget=budget, timeouts=timeouts
+    )  # fmt: skip
+
+
+def _dpm_grpc(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
+    try:
+        from gateway.backends.dpm_grpc import DpmGrpcBackend
+        from gateway.backends.jwt_tokens import token_source
+    except ImportError as error:
+        install = "python -m pip install 'acgate[grpc]'"
+        raise BadInput(f"backend {name}: dpm+grpc needs a Python package ({error}); install it: {install}") from None
+    check_keys(url, "connections", "silence", "timeout", "backoff_cap")
+    if auth.kerberos is not None:
+        place = "auth: {jwt: {token_file: FILE}}"
+        raise BadInput(f"backend {name}: auth.kerberos is nothing that dpm+grpc takes; write {place}")
+    budget, timeouts = _tuning(url)
+    tokens = token_source(auth.jwt, clock, name) if auth.jwt is not None else None
+    return DpmGrpcBackend(name, url.host, url.port, clock=clock, tokens=tokens, budget=budget, timeouts=timeouts)
+
+
+def _tuning(url: BackendUrl) -> tuple[Budget, Timeouts]:
+    """What both protocols of DPM let a URL say."""
     connections = number_of(url, "connections", Budget().connections, 1, 64)
     if connections != int(connections):
         raise BadUrl(f"{str(url)!r}: connections={connections:g} is not whole; write for example connections=8")
@@ -55,11 +80,7 @@ def _dpm_http(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
         silence=number_of(url, "silence", plain.silence, 0.1, 3600),
         backoff_cap=number_of(url, "backoff_cap", plain.backoff_cap, 0.01, 3600),
     )
-    budget = replace(Budget(), connections=int(connections))
-    credentials = kerberos_credentials(auth.kerberos, clock, name) if auth.kerberos is not None else None
-    return DpmHttpBackend(
-        name, url.host, url.port, clock=clock, role=role, credentials=credentials, budget=budget, timeouts=timeouts
-    )  # fmt: skip
+    return replace(Budget(), connections=int(connections)), timeouts
 
 
 def _dmq(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:

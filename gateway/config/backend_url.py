@@ -26,7 +26,7 @@ class Scheme:
 
 _ALL = Capabilities(read=True, write=True, watch=True)
 _POLLED = Capabilities(read=True, write=False, watch=True, polled=True)
-_DPM = {"role": "text", "connections": "number"}
+_DPM = dict.fromkeys(("connections", "silence", "timeout", "backoff_cap"), "number")
 
 SCHEMES: Mapping[str, Scheme] = {
     "dpm+http": Scheme(
@@ -34,10 +34,10 @@ SCHEMES: Mapping[str, Scheme] = {
         6802,
         _ALL,
         "Kerberos for writes only",
-        {**_DPM, "silence": "number", "timeout": "number", "backoff_cap": "number"},
+        {"role": "text", **_DPM},
         built=True,
     ),
-    "dpm+grpc": Scheme("DPM, DAQ service over gRPC", 50051, _ALL, "JWT for writes", {**_DPM, "tls": "text"}),
+    "dpm+grpc": Scheme("DPM, DAQ service over gRPC", 50051, _ALL, "JWT for writes", _DPM, built=True),
     "dmq": Scheme(
         "DataBroker over AMQP",
         5672,

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from gateway.config.backend_url import BackendUrl
 from gateway.config.config import BackendConfig, Config, DeviceConfig
 from gateway.config.entries import Entries
-from gateway.config.models import Auth, ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, ReadWrite
+from gateway.config.models import ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, ReadWrite
 from gateway.config.problems import ConfigErrors, Path, Places, problems_of, raise_all
 from gateway.config.source import override, read_csv, read_yaml
 from gateway.core.errors import BadConfig, BadInput
@@ -133,7 +133,6 @@ class _Loading:
         unbuilt += [(key,) for key in ("on_demand", "history") if getattr(sections, key) is not None]
         if sections.metadata is not None and not BackendUrl.parse(sections.metadata.url).built:
             unbuilt.append(("metadata",))
-        unbuilt += [("backends", backend.name, "auth") for backend in backends.values() if backend.auth != Auth()]
         for path in unbuilt:
             yield str(self.places.problem(path, NOT_BUILT))
         for backend in backends.values():

@@ -6,7 +6,7 @@
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from gateway.config.backend_url import BackendUrl
 from gateway.config.commands import COMMANDS
@@ -122,9 +122,19 @@ class Kerberos(Section):
 
 
 class Jwt(Section):
-    """A JSON Web Token."""
+    """A JSON Web Token, from one of three places."""
 
-    token_file: str = Field(description="file that holds the token; read again when it changes")
+    token_file: str | None = Field(default=None, description="file that holds the token; read again when it changes")
+    token_env: str | None = Field(default=None, min_length=1, description="environment variable that holds the token")
+    token_command: Words | None = Field(
+        default=None, min_length=1, description="command that prints a token; run again before that one expires"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "Jwt":
+        if sum(place is not None for place in (self.token_file, self.token_env, self.token_command)) != 1:
+            raise ValueError("needs one of token_file, token_env and token_command, and only one")
+        return self
 
 
 class Auth(Section):

@@ -148,6 +148,15 @@ class Expiring(Protocol):
         ...
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """A backend whose values can be understood only with what the device database says."""
+
+    def learn(self, infos: Mapping[str, DeviceInfo]) -> None:
+        """Take what is known of devices, by canonical name; from any thread, at any time."""
+        ...
+
+
 class ReadingSink(Protocol):
     """Takes what was acquired: the push queue, history. Slots are rows of the device table."""
 

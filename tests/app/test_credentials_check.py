@@ -11,6 +11,7 @@ from gateway.app.credentials_check import Lack, lacks
 from gateway.runtime.clock import SystemClock
 from tests.config.loading import loaded
 from tests.support.kdc import REALM, USER, Kdc
+from tests.support.tokens import SECRET, token_for
 
 CLOCK = SystemClock()
 ANONYMOUS = "it has no credentials, and the service takes settings of known users alone; give it auth."
@@ -113,6 +114,7 @@ def test_a_route_that_has_another_way_is_said_to_have_it() -> None:
     [
         ("dpm+http://dpm.example", "kerberos"),
         ("dpm+grpc://dpm.example", "jwt"),
+        ("dpm+grpc://127.0.0.1", "jwt"),  # it sends no setting without a token, to whomever
         ("dpm+http://192.0.2.1", "kerberos"),
         ("dpm+http://127.0.0.1:6802", ""),  # a simulator may ask nobody who he is
         ("dpm+http://localhost", ""),
@@ -131,9 +133,23 @@ def test_a_token_file_has_to_be_there_and_to_hold_something(tmp_path: Path) -> N
         return [lack.sentence.partition("backend grpc: ")[2] for lack in found(backends, WRITABLE)]
 
     assert reasons("/none/t") == ["the token file /none/t cannot be read: No such file or directory"]
-    assert reasons("/dev/null") == ["the token file /dev/null is empty"]
-    (tmp_path / "token").write_text("something")
-    assert reasons(str(tmp_path / "token")) == []
+    assert reasons("/dev/null") == ["the token file /dev/null holds no token; it is empty"]
+    token = tmp_path / "token"
+    token.write_text("something")
+    assert reasons(str(token)) == []
+    token.write_text(token_for(SECRET, time.time() + 60))
+    assert reasons(str(token)) == []
+    token.write_text(token_for(SECRET, time.time() - 60))
+    assert [reason[:22] for reason in reasons(str(token))] == ["its token expired 60 s"]
+
+
+def test_a_command_that_prints_a_token_has_to_be_there_and_is_not_run() -> None:
+    def reasons(command: str) -> list[str]:
+        backends = f'grpc: {{url: "dpm+grpc://dpm.example", auth: {{jwt: {{token_command: [{command}, now]}}}}}}'
+        return [lack.sentence.partition("backend grpc: ")[2] for lack in found(backends, WRITABLE)]
+
+    assert reasons("no-such-program") == ["the token command no-such-program is not found"]
+    assert reasons("env") == []
 
 
 @pytest.mark.parametrize(("scheme", "code"), [("dpm+http", 0), ("dmq", 1)])

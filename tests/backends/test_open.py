@@ -24,7 +24,7 @@ def test_dpm_http_is_opened_without_contacting_anybody() -> None:
     backend.close()
 
 
-@pytest.mark.parametrize("scheme", ["dpm+grpc", "acl+https", "acl+http", "acl+ssh"])
+@pytest.mark.parametrize("scheme", ["acl+https", "acl+http", "acl+ssh"])
 def test_a_scheme_that_is_not_built_yet_is_said_to_be_so(scheme: str) -> None:
     with pytest.raises(BadUrl, match=r"is not part of this version; use dpm\+http"):
         open_backend("x", url(scheme), CLOCK)
@@ -45,7 +45,7 @@ def test_a_scheme_of_another_room_comes_with_its_factory() -> None:
     backend = open_backend("play", url("sim"), CLOCK, ANONYMOUS, {"sim": factory})
     assert (backend.name, asked) == ("play", [("play", url("sim"), ANONYMOUS)])
     backend.close()
-    with pytest.raises(BadUrl, match=r"use dpm\+http or dmq or sim"):
+    with pytest.raises(BadUrl, match=r"use dpm\+http or dpm\+grpc or dmq or sim"):
         open_backend("x", url("acl+http"), CLOCK, ANONYMOUS, {"sim": factory})
 
 

@@ -115,7 +115,6 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
         "gw.yaml:4: on_demand: is not in this version and has no effect",
         "gw.yaml:5: history: is not in this version and has no effect",
         "gw.yaml:3: metadata: is not in this version and has no effect",
-        "gw.yaml:2: backends.a.auth: is not in this version and has no effect",
         "gw.yaml:2: backends.b.url: acl+https is not in this version; its devices will not be served",
     ]
 

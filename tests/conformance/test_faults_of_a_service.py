@@ -10,9 +10,9 @@ from gateway.core.drf import DataRequest
 from gateway.core.ports import Subscription
 from gateway.core.status import DISCONNECTED
 from gateway.runtime.clock import SystemClock
-from simulator.dpm_server import NAME
 from simulator.facility import shipped_facility
 from simulator.services import Services
+from tests.support import grpc_engine
 from tests.support.leaks import check_leaks
 
 LIMIT = 5.0  # s
@@ -28,18 +28,21 @@ def until(stream: Subscription, good: bool) -> float:
     raise AssertionError(f"nothing in {3 * LIMIT} s")
 
 
+@pytest.mark.parametrize("service", ["dpm_http", "dpm_grpc"])
 @pytest.mark.parametrize("fault", ["reset", "hang", "silent", "garbage"])
-def test_a_fault_is_seen_and_healed_in_time_without_watching_again(fault: str) -> None:
+def test_a_fault_is_seen_and_healed_in_time_without_watching_again(fault: str, service: str) -> None:
     clock = SystemClock()
+    grpc_engine.begin()
     with check_leaks():
-        services = Services(shipped_facility(), clock, {"dpm_http": 0})
+        services = Services(shipped_facility(), clock, {service: 0})
         services.start()
-        backend = open_backend("dpm", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
+        url = BackendUrl.parse(f"{service.replace('_', '+')}://{services.addresses[service]}")
+        backend = open_backend("dpm", url, clock)
         stream = backend.watch([DataRequest.parse("M:OUTTMP@p,100"), DataRequest.parse("G:AMANDA@p,1000")])
         assert until(stream, good=True) < LIMIT
-        services.faults.command(NAME, fault)
+        services.faults.command(service, fault)
         assert until(stream, good=False) < LIMIT
-        services.faults.command(NAME, "none")
+        services.faults.command(service, "none")
         assert until(stream, good=True) < LIMIT
         backend.close()
         assert services.stop()

@@ -27,6 +27,11 @@ class DiagnosticsGroup(DeviceGroup):
     error = pvproperty(doc="the last error, empty when all is well", read_only=True)
     drops = pvproperty(doc="updates that were conflated or lost on the way to clients", read_only=True)
 
+    @backend.startup
+    async def backend(self, instance: Channel, async_lib: Any) -> None:
+        """Be told when another backend serves."""
+        self.ioc.served.append(instance)
+
     @backend.getter
     async def backend(self, instance: Channel) -> Any:
         """The backend's name in the configuration."""

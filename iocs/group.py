@@ -58,6 +58,7 @@ class Ioc:
     serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
+    served: list["Channel"] = field(default_factory=list)  # the :GW:BACKEND channels that were made
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
 
     def __post_init__(self) -> None:
@@ -115,6 +116,12 @@ class Ioc:
         """A refusal by policy: written into the outcome PVs, touching no alarm; to be raised."""
         device.refused(put.who, reason)
         return PutFailed(reason)
+
+    def switched(self) -> None:
+        """Another backend serves: tell those who monitor that. Called on the loop."""
+        for channel in self.served:
+            if channel.watched:
+                channel.sample()
 
     def written(self, device: Device) -> None:
         """A write record has changed: tell those who monitor it. Called on the loop."""

@@ -100,6 +100,10 @@ class Gateway:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
                 loop.call_soon_threadsafe(ioc.written, device)
 
+        def switched() -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ioc.switched)
+
         push = PushQueue(PUSH_ROWS, wake)
         publisher = Publisher(push, self.store)
         ioc = Ioc(
@@ -115,7 +119,7 @@ class Gateway:
             self._serving,
             self.fast,
         )
-        self._assemble(push)
+        self._assemble(push, switched)
         own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
         try:
             await serve(
@@ -131,27 +135,23 @@ class Gateway:
             push.close()
             await asyncio.to_thread(self._close)
 
-    def _assemble(self, push: PushQueue) -> None:
+    def _assemble(self, push: PushQueue, switched: Callable[[], None]) -> None:
         """One acquisition for each choice of backends to read from, one set of writers for each route."""
         rows: dict[Names, list[int]] = {}
         for row, watch in enumerate(self.plan.watches):
             rows.setdefault(watch.route, []).append(row)
         for names, places in rows.items():
-            self.acquisitions.append(
-                Acquisition(self._backend(Route(names, ())), self.table, places, [push], self.clock)
-            )
+            backend = self.backends[names[0]]
+            if len(names) > 1:
+                self.routes[names] = RouteBackend(Route(names, ()), self.backends, self.clock, self.failover, switched)
+                backend = self.routes[names]
+            self.acquisitions.append(Acquisition(backend, self.table, places, [push], self.clock))
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
             self._pull[route] = queue = PullQueue(PULL_SETTINGS, taken=self._taken)
-            self.writers.append(SettingsWorkers(self._backend(route), queue, self.devices, self.clock))
-
-    def _backend(self, route: Route) -> Backend:
-        """The one backend of a route, or an adapter that chooses among several."""
-        if len(route.names) == 1:
-            return self.backends[route.names[0]]
-        found = RouteBackend(route, self.backends, self.clock, self.failover)
-        if len(route.read) > 1 and not route.write:
-            self.routes[route.read] = found
-        return found
+            backend = self.backends[route.names[0]]
+            if len(route.names) > 1:
+                backend = RouteBackend(route, self.backends, self.clock, self.failover)
+            self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock))
 
     def _serving(self, device: DevicePlan) -> str:
         """The backend that serves a device now; that of its reading, where its rows have several."""

@@ -79,7 +79,7 @@ class Wish(Turn):
     def finish(self, status: Status, outcome: Outcome, message: str, usable: bool = True) -> None:
         """Say what became of it, once."""
         if self.result is None:
-            self.result = SettingResult(self.setting, status, outcome, message)
+            self.result = SettingResult(self.setting, status, outcome, message, sent=self.published)
             self._writer.finished(self, usable)
 
 
@@ -120,13 +120,15 @@ class Writer:
 
     def _wish(self, setting: Setting, deadline: float) -> "SettingResult | Wish":
         if self._closed.is_set():
-            return SettingResult(setting, DISCONNECTED, Outcome.REFUSED, f"the backend is closed, {_NOTHING_SENT}")
+            return SettingResult(
+                setting, DISCONNECTED, Outcome.REFUSED, f"the backend is closed, {_NOTHING_SENT}", sent=False
+            )
         if found := refusal(setting):
-            return SettingResult(setting, found[0], Outcome.REFUSED, found[1])
+            return SettingResult(setting, found[0], Outcome.REFUSED, found[1], sent=False)
         try:
             return Wish(self, setting, body_of(setting, self._line.now_ns()), deadline)
         except ProtocolError as error:
-            return SettingResult(setting, BAD_REQUEST, Outcome.REFUSED, f"{error}, {_NOTHING_SENT}")
+            return SettingResult(setting, BAD_REQUEST, Outcome.REFUSED, f"{error}, {_NOTHING_SENT}", sent=False)
 
     def _queue(self, wishes: Sequence[Wish]) -> None:
         for wish in wishes:
@@ -199,4 +201,6 @@ def _outcome(wish: Wish) -> SettingResult:
         return wish.result
     if wish.published:
         return SettingResult(wish.setting, DISCONNECTED, Outcome.UNKNOWN, f"the backend was closed, {_UNKNOWN}")
-    return SettingResult(wish.setting, DISCONNECTED, Outcome.REFUSED, f"the backend was closed, {_NOTHING_SENT}")
+    return SettingResult(
+        wish.setting, DISCONNECTED, Outcome.REFUSED, f"the backend was closed, {_NOTHING_SENT}", sent=False
+    )

@@ -24,8 +24,15 @@ class RouteBackend:
     is never sent again, and its outcome is said. A backend that was found lost is asked last for the hold time.
     """
 
-    def __init__(self, route: Route, backends: Mapping[str, Backend], clock: Clock, when: Failover) -> None:
-        self._route, self._clock, self._when = route, clock, when
+    def __init__(
+        self,
+        route: Route,
+        backends: Mapping[str, Backend],
+        clock: Clock,
+        when: Failover,
+        switched: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._route, self._clock, self._when, self._switched = route, clock, when, switched
         self._backends = {name: backends[name] for name in route.names}
         self._lost_at = dict.fromkeys(route.names, -math.inf)  # s, monotonic: of one-shot calls
         self._slots: dict[DataRequest, int] = {}
@@ -78,7 +85,7 @@ class RouteBackend:
         if len(self._route.read) == 1:
             return self._backends[self._route.read[0]].watch(requests)
         backends = [self._backends[name] for name in self._route.read]
-        stream = RouteSubscription(backends, requests, self._clock, self._when, self.tally)
+        stream = RouteSubscription(backends, requests, self._clock, self._when, self.tally, self._switched)
         self._slots = {request: slot for slot, request in enumerate(requests)}
         self._stream = stream
         return stream

@@ -7,7 +7,7 @@ serve are not passed on; the newest of each request is kept for the moment of th
 import logging
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +61,22 @@ def patience(requests: Sequence[DataRequest]) -> float:
 
 
 class RouteSubscription:
-    """The port Subscription over several backends, in order of preference. One getter at a time."""
+    """The port Subscription over several backends, in order of preference. One getter at a time.
+
+    `switched` is called on the getter's thread when others serve, before anything that they bring goes out.
+    """
 
     def __init__(
-        self, backends: Sequence[Backend], requests: Sequence[DataRequest], clock: Clock, when: Failover, tally: Tally
+        self,
+        backends: Sequence[Backend],
+        requests: Sequence[DataRequest],
+        clock: Clock,
+        when: Failover,
+        tally: Tally,
+        switched: Callable[[], None],
     ) -> None:
         count = len(requests)
+        self._tell_switched = switched
         self._requests, self._clock, self._when, self._tally = tuple(requests), clock, when, tally
         self._all = np.arange(count)
         self._feeds = [_Feed(place, backend, Newest(count)) for place, backend in enumerate(backends)]
@@ -152,6 +162,8 @@ class RouteSubscription:
         """Let those serve who should; what they had brought before goes out, where it is news."""
         switched = self._steering.steer(now)
         self._tally.switches += len(switched)
+        if len(switched):
+            self._tell_switched()
         serving = self._steering.serving[switched]
         for place in np.unique(serving).tolist():
             feed, slots = self._feeds[place], switched[serving == place]

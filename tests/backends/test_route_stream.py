@@ -26,8 +26,14 @@ class Stage:
 
     def __init__(self, when: Failover = WHEN, requests: list[DataRequest] = REQUESTS) -> None:
         self.clock, self.tally, self.requests = ManualClock(), Tally(), requests
+        self.calls = list[bool]()  # whether anything waited to go out, each time that a switch was told
         self.backends = {name: ScriptedBackend(name) for name in "abc"}
-        self.stream = RouteSubscription(list(self.backends.values()), requests, self.clock, when, self.tally)
+        self.stream = RouteSubscription(
+            list(self.backends.values()), requests, self.clock, when, self.tally, self._switch
+        )
+
+    def _switch(self) -> None:
+        self.calls.append(self.stream._outlet.ready)
 
     def feed(self, name: str) -> ScriptedSubscription:
         """The newest stream of a backend."""
@@ -98,6 +104,7 @@ def test_a_lost_backend_is_replaced_before_anybody_is_told(stage: Stage) -> None
     assert stage.told() == [(0, 1.0, 11), (1, 2.0, 11), (2, [0.0, 1.0, 2.0], 11)]
     assert [stage.stream.serving(slot) for slot in range(3)] == ["b", "b", "b"]
     assert (stage.tally.switches, stage.tally.unserved) == (3, 0)
+    assert stage.calls == [False]  # told once, before anything of the new one
     assert stage.told(3) == []
 
 
@@ -314,7 +321,7 @@ def test_a_first_backend_that_cannot_be_watched_is_an_error_as_without_a_route()
 
     first.on_watch = refuse
     with pytest.raises(Closed, match="a was closed"):
-        RouteSubscription([first, ScriptedBackend("b")], REQUESTS, ManualClock(), WHEN, Tally())
+        RouteSubscription([first, ScriptedBackend("b")], REQUESTS, ManualClock(), WHEN, Tally(), lambda: None)
 
 
 def test_what_the_streams_drop_is_counted_also_of_those_that_are_over(stage: Stage) -> None:
@@ -340,7 +347,9 @@ def test_silence_is_what_half_of_the_requests_allow() -> None:
 
 
 def test_a_stream_of_nothing_is_empty() -> None:
-    stream = RouteSubscription([ScriptedBackend("a"), ScriptedBackend("b")], [], ManualClock(), WHEN, Tally())
+    stream = RouteSubscription(
+        [ScriptedBackend("a"), ScriptedBackend("b")], [], ManualClock(), WHEN, Tally(), lambda: None
+    )
 
     assert len(stream.get(0)) == 0
     stream.close()

@@ -358,7 +358,7 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     try:
         gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0))
-        gateway._assemble(_Queue())  # type: ignore[arg-type]
+        gateway._assemble(_Queue(), str)  # type: ignore[arg-type]
         names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]
     finally:
         for backend in backends.values():

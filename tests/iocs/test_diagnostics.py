@@ -8,6 +8,8 @@ from gateway.core.severity import NO_ALARM, Alarm
 from iocs.channel import Channel
 from iocs.diagnostics import GETTING_LOW, TOO_LOW, Countdown, GatewayGroup
 from iocs.fast import messages as ca
+from tests.iocs.serving import Serving
+from tests.plan.planning import planned
 
 
 @dataclass(eq=False)
@@ -74,3 +76,13 @@ def test_who_monitors_alarms_alone_is_told_when_it_changes_and_only_then(channel
         fuel.left = left
         channel.sample()
         assert told.count == count
+
+
+def test_monitors_of_who_serves_hear_of_a_switch_at_once() -> None:
+    with Serving(planned("{device: 'M:OUTTMP'}")) as served, served.client() as client:
+        channel = client.create("M:OUTTMP:GW:BACKEND")
+        number = client.subscribe(channel, channel.data_type + 14)
+        assert client.update(number).value == "a"
+        served.serves = "b"
+        served.on_loop(served.ioc.switched)
+        assert client.update(number, timeout=0.5).value == "b"

@@ -65,13 +65,18 @@ class DmqServer:
         self._inits: list[Envelope] = []  # came while the server hung
         self._fault = Fault.NONE
         self._settled = threading.Event()  # it serves, or it cannot
-        self._reason = ""
+        self._reason = self._lost = ""  # why it does not serve, at the start and later
         self._zero = (0, 0.0)
 
     @property
     def jobs(self) -> int:
         """How many are open."""
         return len(self._clients)
+
+    @property
+    def fault(self) -> Fault:
+        """The fault that it plays now; a command is taken up within a twentieth of a second."""
+        return self._fault
 
     def start(self) -> None:
         """Serve. BadInput, one sentence, when the broker cannot be reached; later it may come and go."""
@@ -103,7 +108,7 @@ class DmqServer:
             channel.basic_consume(queue, self._delivered_init, auto_ack=True, callback=serves)
 
         def serves(_: object) -> None:
-            self._reason = ""
+            self._reason = self._lost = ""
             self._settled.set()
             self._turn()
 
@@ -116,7 +121,8 @@ class DmqServer:
         if not self._settled.is_set():
             self._reason = reason
             self._settled.set()
-        else:
+        elif reason != self._lost:
+            self._lost = reason
             _log.warning("the simulated DMQ server lost its broker: %s", reason)
 
     def _now_ns(self) -> int:

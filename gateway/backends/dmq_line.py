@@ -73,9 +73,14 @@ class Line:
         self._link.start()
 
     def stop(self, timeout: float) -> bool:
-        """End both threads; False when one did not end in time. Safe to call twice."""
+        """Drop all jobs and end both threads; False when one did not end in time. Safe to call twice."""
+        self._link.post(self._drop_all)
         ended = self._link.stop(timeout)
         return self._signer.stop(0.3) and ended
+
+    def _drop_all(self) -> None:
+        for job in list(self._jobs):
+            job.close()
 
     def post(self, action: Callable[[], None]) -> None:
         """Do something on the thread of the line."""

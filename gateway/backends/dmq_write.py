@@ -120,15 +120,13 @@ class Writer:
 
     def _wish(self, setting: Setting, deadline: float) -> "SettingResult | Wish":
         if self._closed.is_set():
-            return SettingResult(
-                setting, DISCONNECTED, Outcome.REFUSED, f"the backend is closed, {_NOTHING_SENT}", sent=False
-            )
+            return _not_sent(setting, DISCONNECTED, f"the backend is closed, {_NOTHING_SENT}")
         if found := refusal(setting):
-            return SettingResult(setting, found[0], Outcome.REFUSED, found[1], sent=False)
+            return _not_sent(setting, *found)
         try:
             return Wish(self, setting, body_of(setting, self._line.now_ns()), deadline)
         except ProtocolError as error:
-            return SettingResult(setting, BAD_REQUEST, Outcome.REFUSED, f"{error}, {_NOTHING_SENT}", sent=False)
+            return _not_sent(setting, BAD_REQUEST, f"{error}, {_NOTHING_SENT}")
 
     def _queue(self, wishes: Sequence[Wish]) -> None:
         for wish in wishes:
@@ -201,6 +199,8 @@ def _outcome(wish: Wish) -> SettingResult:
         return wish.result
     if wish.published:
         return SettingResult(wish.setting, DISCONNECTED, Outcome.UNKNOWN, f"the backend was closed, {_UNKNOWN}")
-    return SettingResult(
-        wish.setting, DISCONNECTED, Outcome.REFUSED, f"the backend was closed, {_NOTHING_SENT}", sent=False
-    )
+    return _not_sent(wish.setting, DISCONNECTED, f"the backend was closed, {_NOTHING_SENT}")
+
+
+def _not_sent(setting: Setting, status: Status, message: str) -> SettingResult:
+    return SettingResult(setting, status, Outcome.REFUSED, message, sent=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 REALM = "FNAL.GOV"
 USER = f"user1@{REALM}"
 SERVICE = f"daeset/bd/localhost@{REALM}"
+DMQ_SERVICE = f"daeset/bd/dmq.fnal.gov@{REALM}"  # fixed in clients, whatever the host (dmq.md 4.1)
 _PASSWORD = "only for this test"
 _PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # where Debian keeps a KDC, often not in PATH
 _ATTEMPTS = 5  # to get a port that is free for both TCP and UDP
@@ -62,7 +63,7 @@ def program(name: str) -> str:
 
 
 class Kdc:
-    """A running KDC with the principals `USER` and `SERVICE`; the key of the service is in `keytab`."""
+    """A running KDC with the principals `USER`, `SERVICE` and `DMQ_SERVICE`; `keytab` has the keys of the services."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
@@ -88,7 +89,9 @@ class Kdc:
     def create(self) -> None:
         """Make the database, the principals and the keytabs."""
         self._call("kdb5_util", "create", "-s", "-r", REALM, "-P", _PASSWORD)
-        for principal, keytab in ((USER, self.user_keytab), (SERVICE, self.keytab)):
+        for principal, keytab in (
+            (USER, self.user_keytab), (SERVICE, self.keytab), (DMQ_SERVICE, self.keytab),
+        ):  # fmt: skip
             self.add(principal, keytab)
 
     def add(self, principal: str, keytab: Path, life: str = "1h") -> Path:

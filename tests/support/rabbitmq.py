@@ -89,11 +89,10 @@ class RabbitMq:
         return (self._folder / "node.out").read_text("utf-8", "replace")[-2000:]
 
     def count(self, what: str) -> int:
-        """How many `channels`, `queues`, `exchanges` or `connections` there are; default exchanges are not counted."""
-        rows = self.control(
-            f"list_{what}", "name" if what in ("queues", "exchanges", "channels") else "pid"
-        ).splitlines()
-        return sum(1 for row in rows if row.strip() and not row.startswith("amq."))
+        """How many `channels`, `queues`, `exchanges` or `connections` there are; the broker's own are not counted."""
+        rows = self.control(f"list_{what}", "pid" if what == "connections" else "name").splitlines()
+        own = ("amq.", "(") if what == "exchanges" else ()
+        return sum(1 for row in rows if row.strip() and not row.startswith(own))
 
     def queues(self) -> list[str]:
         """The names of all queues."""
@@ -101,8 +100,9 @@ class RabbitMq:
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` says, without its headings."""
+        plain = ["--no-table-headers"] if words[0].startswith("list_") else []
         done = subprocess.run(
-            [str(script("rabbitmqctl")), "-q", *words, "--no-table-headers"], env=self._environment,
+            [str(script("rabbitmqctl")), "-q", *words, *plain], env=self._environment,
             cwd=self._folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"rabbitmqctl {' '.join(words)}: {done.stdout}{done.stderr}"

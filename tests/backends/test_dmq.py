@@ -1,0 +1,180 @@
+"""The backend `dmq` before a server that is there: what it is made of, what it refuses, how many sessions it keeps."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gateway.config.models import Auth, Kerberos
+from gateway.core.ports import LinkState
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, INVLEN, PRIV, REQTMO, Status
+from gateway.core.values import Outcome
+from gateway.runtime.amqp import Broker
+from gateway.wire.dmq_states import INVALID_REQUEST, SECURITY_VIOLATION
+from simulator.dmq_job import Rules
+from tests.backends.dmq_stage import IN_TIME, Stage, batches, parse, settable, setting, staged
+from tests.support.kdc import Kdc
+from tests.support.leaks import check_leaks
+from tests.support.processes import until
+from tests.support.rabbitmq import RabbitMq
+
+FOREIGN = "not_acnet"  # a name that the simulated server does not parse
+
+
+@pytest.fixture
+def stage(rabbitmq: RabbitMq) -> Iterator[Stage]:
+    with check_leaks(), staged(rabbitmq) as made:
+        yield made
+
+
+def test_a_thousand_writes_alternating_over_fifty_devices_keep_their_order(rabbitmq: RabbitMq) -> None:
+    wishes = [(f"Z:W{device}", float(20 * turn + device)) for turn in range(20) for device in range(50)]
+    with check_leaks(), staged(rabbitmq, "unsigned=yes&sessions=20&idle=1", settable(50)) as stage:
+        settings = [setting(text, value) for text, value in wishes]
+        results = stage.backend.write(settings, 60.0)
+        assert [result.setting for result in results] == settings
+        assert [result for result in results if result.outcome is not Outcome.ACCEPTED] == []
+        assert stage.backend.sessions <= 20
+        applied = [(str(one.request.device), float(np.asarray(one.value))) for one in stage.facility.settings()]
+        assert len(applied) == 1000
+        for device in range(50):
+            name = f"Z:W{device}"
+            assert [v for n, v in applied if n == name] == [v for n, v in wishes if n == name]
+        figures = stage.backend.session_figures
+        assert figures.opened + figures.reused == 1000
+        assert figures.evicted > 0
+        assert until(lambda: stage.backend.sessions == 0 and stage.server.jobs == 0, IN_TIME)
+        assert figures.opened == figures.evicted + figures.expired
+        assert stage.broker.count("queues") == 1  # the server's own, for INITs
+        assert stage.broker.count("channels") == 1
+
+
+def test_a_session_is_used_again(stage: Stage) -> None:
+    for number in range(5):
+        (result,) = stage.backend.write([setting("Z:ACLTST", float(number))], 5.0)
+        assert result.outcome is Outcome.ACCEPTED
+    assert (stage.backend.session_figures.opened, stage.backend.session_figures.reused) == (1, 4)
+
+
+def test_one_request_that_the_server_does_not_parse_spoils_none(stage: Stage) -> None:
+    readings = stage.backend.read(parse("M:OUTTMP", FOREIGN, "G:AMANDA", "N|LGXS"), 5.0)
+    assert [reading.status.good for reading in readings] == [True, False, True, True]
+    assert readings[1].status == INVALID_REQUEST
+    assert FOREIGN in readings[1].message
+    stream = stage.backend.watch(parse("M:OUTTMP@p,200", f"{FOREIGN}@p,200", "G:AMANDA@p,200"))
+    assert set(batches(stream, good=True, slots=2)) == {0, 2}
+    stream.close()
+
+
+def test_a_request_that_no_routing_key_holds_is_refused_here(stage: Stage) -> None:
+    long = "M:" + "X" * 252
+    (reading,) = stage.backend.read(parse(long), 5.0)
+    (result,) = stage.backend.write([setting(long, 1.0)], 5.0)
+    assert (reading.status, result.status, result.outcome) == (BAD_REQUEST, BAD_REQUEST, Outcome.REFUSED)
+    assert "253 bytes" in reading.message
+    assert len(stage.backend.watch(parse(long)).get(2.0).others) == 1
+
+
+def test_raw_values_of_other_widths_are_refused_here(stage: Stage) -> None:
+    (result,) = stage.backend.write([setting("N@H801.RAW", bytes(20))], 5.0)
+    assert (result.outcome, result.status) == (Outcome.REFUSED, INVLEN)
+    assert "1, 2 or 4 bytes" in result.message
+
+
+def test_a_setting_without_answer_is_unknown_and_is_applied_once_at_most(stage: Stage) -> None:
+    assert stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)[0].outcome is Outcome.ACCEPTED
+    stage.command("hang")
+    (result,) = stage.backend.write([setting("Z:ACLTST", 2.0)], 1.0)
+    assert (result.outcome, result.status) == (Outcome.UNKNOWN, REQTMO)
+    (result,) = stage.backend.write([setting("Z:ACLTST", 3.0)], 1.0)
+    assert (result.outcome, result.status) == (Outcome.REFUSED, REQTMO)
+    assert "nothing was sent" in result.message
+    stage.command("none")
+    assert until(lambda: len(stage.facility.settings()) == 2, IN_TIME)
+    assert stage.backend.write([setting("Z:ACLTST", 4.0)], 5.0)[0].outcome is Outcome.ACCEPTED
+    assert [float(np.asarray(one.value)) for one in stage.facility.settings()] == [1.0, 2.0, 4.0]
+
+
+def test_answers_without_correlation_find_their_settings(rabbitmq: RabbitMq) -> None:
+    with staged(rabbitmq, rules=Rules(correlation=False)) as stage:
+        results = stage.backend.write([setting("Z:ACLTST", float(n)) for n in range(5)], 10.0)
+        assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 5
+
+
+def test_a_slow_pending_delays_a_setting_and_a_missing_one_refuses_it(rabbitmq: RabbitMq) -> None:
+    with staged(rabbitmq, rules=Rules(pending_delay=0.5)) as stage:
+        assert stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)[0].outcome is Outcome.ACCEPTED
+    with staged(rabbitmq, rules=Rules(pending=False)) as stage:
+        (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 1.0)
+        assert (result.outcome, result.status) == (Outcome.REFUSED, REQTMO)
+        assert stage.facility.settings() == []
+
+
+def test_without_a_server_on_the_broker_everything_says_so_at_once(rabbitmq: RabbitMq) -> None:
+    with staged(rabbitmq) as stage:
+        assert stage.server.stop()
+        (reading,) = stage.backend.read(parse("M:OUTTMP"), 5.0)
+        assert (reading.value, reading.status) == (None, DISCONNECTED)
+        assert reading.message == f"no DMQ server is on the broker {Broker.parse(rabbitmq.url)}"
+        (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)
+        assert (result.outcome, result.status) == (Outcome.REFUSED, DISCONNECTED)
+        assert "nothing was sent" in result.message
+        stream = stage.backend.watch(parse("M:OUTTMP@p,200"))
+        assert batches(stream, good=False, slots=1)[0].others[0].reading.status == DISCONNECTED
+        assert stage.backend.health().state is LinkState.CONNECTING
+
+
+def test_a_server_with_a_keytab_takes_nothing_that_is_not_signed(rabbitmq: RabbitMq, kdc: Kdc) -> None:
+    with staged(rabbitmq, keytab=kdc.keytab) as stage:
+        (reading,) = stage.backend.read(parse("M:OUTTMP"), 5.0)
+        assert (reading.status, reading.message) == (
+            SECURITY_VIOLATION, "Security violation: gss-token is missing or empty",
+        )  # fmt: skip
+        (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)
+        assert (result.outcome, result.status) == (Outcome.REFUSED, SECURITY_VIOLATION)
+        other = batches(stage.backend.watch(parse("M:OUTTMP@p,200")), good=False, slots=1)[0].others[0]
+        assert other.reading.status == SECURITY_VIOLATION
+        assert stage.facility.settings() == []
+
+
+@pytest.mark.usefixtures("kerberos_environment")
+def test_with_a_ticket_it_reads_watches_and_writes(rabbitmq: RabbitMq, kdc: Kdc) -> None:
+    kdc.login()
+    auth = Auth(kerberos=Kerberos(keytab=str(kdc.user_keytab)))
+    with check_leaks(), staged(rabbitmq, "sessions=5", keytab=kdc.keytab, auth=auth) as stage:
+        assert stage.backend.read(parse("M:OUTTMP"), 5.0)[0].status.good
+        wishes = [setting(text, float(n)) for n in range(10) for text in ("Z:ACLTST", "Z:ACLTS1")]
+        assert {result.outcome for result in stage.backend.write(wishes, 20.0)} == {Outcome.ACCEPTED}
+        assert batches(stage.backend.watch(parse("M:OUTTMP@p,200", "N|LGXS.ON@p,200")), good=True, slots=2)
+        assert 0 < stage.backend.expires_in()["TICKET"] <= 3600
+
+
+@pytest.mark.usefixtures("kerberos_environment")
+@pytest.mark.parametrize(
+    ("query", "kerberos", "said"),
+    [
+        ("", Kerberos(cache="FILE:absent"), "kinit"),
+        ("service=daeset/bd/elsewhere@FNAL.GOV", Kerberos(), "elsewhere"),
+    ],
+)
+def test_without_a_ticket_that_serves_every_operation_says_why(
+    rabbitmq: RabbitMq, kdc: Kdc, query: str, kerberos: Kerberos, said: str
+) -> None:
+    with check_leaks(), staged(rabbitmq, query, keytab=kdc.keytab, auth=Auth(kerberos=kerberos)) as stage:
+        (reading,) = stage.backend.read(parse("M:OUTTMP"), 8.0)
+        (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 8.0)
+        assert (reading.status, result.status, result.outcome) == (PRIV, PRIV, Outcome.REFUSED)
+        assert said in reading.message
+        assert said in result.message
+        assert "nothing was sent" in result.message
+
+
+def test_closing_frees_who_waits(rabbitmq: RabbitMq) -> None:
+    with check_leaks(), staged(rabbitmq, rules=Rules(unknown=Status(16, -20))) as stage:
+        stage.command("hang")
+        stage.backend.watch(parse("M:OUTTMP"))
+        stage.backend.close()
+        assert stage.backend.read(parse("M:OUTTMP"), 5.0)[0].message == "the backend is closed"
+        (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)
+        assert (result.outcome, result.message) == (Outcome.REFUSED, "the backend is closed, nothing was sent")
+        assert stage.backend.health().state is LinkState.DISCONNECTED

@@ -160,6 +160,9 @@ class AmqpLink:
                 self._connect()
                 loop.add_callback_threadsafe(self._obey)
                 loop.start()
+        except AssertionError:  # pika's own, when an attempt is given up during its handshake; its socket is closed
+            if not self._ending:
+                raise
         finally:
             self._abandon(loop)
             self._loop = None
@@ -213,12 +216,13 @@ class AmqpLink:
 
     def _abandon(self, loop: IOLoop) -> None:
         """The thread ends or dies: whatever is still open is closed, without a word to the broker."""
-        if self._connection is not None:
-            self._ending = True
+        if self._connection is not None and not self._connection.is_closed:
+            self._ending, before = True, self._ending
             self._abort()
             loop.call_later(_GRACE, loop.stop)
             loop.start()
-            self._connection, self._ending = None, False
+            self._ending = before
+        self._connection = None
 
     def _died(self, death: BaseException) -> None:
         self._owner.link_lost(f"the AMQP worker died: {death!r}")

@@ -2,7 +2,7 @@
 
 Not a test and not a part of acgate; see `witness.py`, which starts it. Each line on standard input is a step, a JSON
 list `[verb, argument, ...]`; each is answered by one line of JSON. The first line is the arguments of `pacsys.dpm`,
-and `kerberos`: whether to log in. An exception is an answer: `{"raised": its class, ...}`.
+or of what `service` names, and `kerberos`: whether to log in. An exception is an answer: `{"raised": its class, ...}`.
 """
 
 import json
@@ -148,7 +148,7 @@ def main():
     try:
         if arguments.pop("kerberos", False):
             arguments["auth"] = pacsys.KerberosAuth()
-        backend = pacsys.dpm(**arguments)
+        backend = getattr(pacsys, arguments.pop("service", "dpm"))(**arguments)
     except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
         answer_with(failure(error))
         return

@@ -27,9 +27,17 @@ class Witness:
     """One client process, alive as long as its `with`. Every step is answered, within bounded time."""
 
     def __init__(
-        self, port: int, *, role: str | None = None, timeout: float = 5.0, environment: Mapping[str, str] | None = None
+        self,
+        port: int,
+        *,
+        role: str | None = None,
+        timeout: float = 5.0,
+        environment: Mapping[str, str] | None = None,
+        service: str = "dpm",
     ) -> None:
-        self._arguments = {"host": "127.0.0.1", "port": port, "timeout": timeout, "role": role}
+        self._arguments: dict[str, Any] = {"host": "127.0.0.1", "port": port, "timeout": timeout, "service": service}
+        if service == "dpm":
+            self._arguments["role"] = role
         self._arguments["kerberos"] = environment is not None
         self._environment = {"PATH": os.environ.get("PATH", ""), "PYTHONWARNINGS": "ignore", **(environment or {})}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__

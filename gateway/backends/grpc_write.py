@@ -27,6 +27,10 @@ def _all(settings: Mapping[int, Setting], status: Status, outcome: Outcome, mess
     return {place: SettingResult(one, status, outcome, message) for place, one in settings.items()}
 
 
+def _unsent(settings: Mapping[int, Setting], status: Status, message: str) -> Results:
+    return {place: SettingResult(one, status, Outcome.REFUSED, message, sent=False) for place, one in settings.items()}
+
+
 class GrpcWriter:
     """Writes the items of one call of the port, in as many calls of the server as their order demands."""
 
@@ -40,7 +44,7 @@ class GrpcWriter:
         results: Results = {}
         for place, setting in enumerate(settings):
             if found := refusal(setting, unicode=True):
-                results[place] = SettingResult(setting, found[0], Outcome.REFUSED, found[1])
+                results[place] = SettingResult(setting, found[0], Outcome.REFUSED, found[1], sent=False)
         here = [place for place in range(len(settings)) if place not in results]
         for group in rounds([settings[place] for place in here]):
             for begin in range(0, len(group), AT_ONCE):
@@ -54,18 +58,18 @@ class GrpcWriter:
             data = daq.encode_set([(one.request.sent(), one.value) for one in settings.values()])
             channel = self._link.channel(deadline)
         except NoToken as error:
-            return _all(settings, PRIV, Outcome.REFUSED, f"{error}; {_NOTHING_SENT}")
+            return _unsent(settings, PRIV, f"{error}; {_NOTHING_SENT}")
         except ProtocolError as error:
-            return _all(settings, BAD_REQUEST, Outcome.REFUSED, f"{error}, {_NOTHING_SENT}")
+            return _unsent(settings, BAD_REQUEST, f"{error}, {_NOTHING_SENT}")
         except LinkLost as error:
-            return _all(settings, RETRY, Outcome.REFUSED, f"{self._note(str(error))}, {_NOTHING_SENT}")
+            return _unsent(settings, RETRY, f"{self._note(str(error))}, {_NOTHING_SENT}")
         left = deadline - self._clock.monotonic()
         if left <= 0:
-            return _all(settings, REQTMO, Outcome.REFUSED, f"no time was left, {_NOTHING_SENT}")
+            return _unsent(settings, REQTMO, f"no time was left, {_NOTHING_SENT}")
         try:
             answer = set_call(channel, data, metadata, left)
         except ValueError:  # the channel was closed a moment ago
-            return _all(settings, RETRY, Outcome.REFUSED, f"the connection was closed, {_NOTHING_SENT}")
+            return _unsent(settings, RETRY, f"the connection was closed, {_NOTHING_SENT}")
         except grpc.RpcError as error:
             return self._failed(settings, error, channel)
         self._link.answered()
@@ -79,7 +83,7 @@ class GrpcWriter:
         if failure.code in REFUSED:
             return _all(settings, RETRY, Outcome.REFUSED, f"{text}, nothing was written")
         if not failure.reached:
-            return _all(settings, RETRY, Outcome.REFUSED, f"{text}, {_NOTHING_SENT}")
+            return _unsent(settings, RETRY, f"{text}, {_NOTHING_SENT}")
         late = failure.code is grpc.StatusCode.DEADLINE_EXCEEDED
         return _all(settings, REQTMO if late else RETRY, Outcome.UNKNOWN, f"{text}, {_UNKNOWN}")
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.core.batch import OtherReading, ReadingBatch
-from gateway.core.status import DISCONNECTED, REQTMO, Status
+from gateway.core.status import DISCONNECTED, REQTMO, RETRY, Status
 from gateway.core.values import Outcome, Reading, SettingResult
 
 Slots = npt.NDArray[np.int64]
@@ -18,6 +18,7 @@ Flags = npt.NDArray[np.bool_]
 # an answer: another backend would give the same one.
 BACKEND_LOST: dict[Status, str] = {
     DISCONNECTED: "an adapter has lost its link, or cannot make one",
+    RETRY: "what adapters say of a call that failed, or of an answer that cannot be read",
     Status(1, -21): "the service itself is not connected to ACNET",
     Status(64, -6): "the service has lost its connection",
     Status(72, -96): "the channel of the DataBroker is not ready",

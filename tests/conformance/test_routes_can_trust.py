@@ -1,27 +1,38 @@
 """What a route relies on when a service is away: every adapter says so in the same words, and what it has not sent."""
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gateway.backends.open import open_backend
 from gateway.backends.steering import is_loss, may_go_elsewhere, unanswered
 from gateway.config.backend_url import BackendUrl
+from gateway.config.models import Auth, Jwt
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Backend, LinkState
 from gateway.core.values import Setting
 from gateway.runtime.clock import SystemClock
+from tests.support import grpc_engine
 from tests.support.ca_client import free_port
 from tests.support.leaks import check_leaks
+from tests.support.tokens import token_for
 
-URLS = ["dpm+http://127.0.0.1:{port}", "dmq://127.0.0.1:{port}/?unsigned=yes"]
+URLS = ["dpm+http://127.0.0.1:{port}", "dpm+grpc://127.0.0.1:{port}", "dmq://127.0.0.1:{port}/?unsigned=yes"]
 
 
 @pytest.fixture(params=URLS, ids=lambda url: url.partition(":")[0])
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    """A backend whose service is not there."""
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A backend whose service is not there, and that would not lack credentials."""
+    url, auth = BackendUrl.parse(request.param.format(port=free_port())), Auth()
+    if url.scheme == "dpm+grpc":
+        grpc_engine.begin()
+        token = tmp_path / "token"
+        token.write_text(token_for(b"s" * 32, time.time() + 600, "role"), "utf-8")
+        auth = Auth(jwt=Jwt(token_file=str(token)))
     with check_leaks():
-        made = open_backend("under-test", BackendUrl.parse(request.param.format(port=free_port())), SystemClock())
+        made = open_backend("under-test", url, SystemClock(), auth)
         yield made
         made.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
-from gateway.config.backend_url import BackendUrl
+from gateway.config.backend_url import SCHEMES, BackendUrl
 from gateway.config.config import BackendConfig, Config, DeviceConfig
 from gateway.config.entries import Entries
 from gateway.config.models import ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, ReadWrite
@@ -47,6 +47,7 @@ class _Loading:
             listed = []
         sections = self._sections({**data, "devices": []})
         backends = _backends(sections) if sections else {}
+        self._foreign_credentials(backends)
         written = data.get("backends")
         names = tuple(written) if isinstance(written, dict) else ()
         entries = Entries(backends, names, self.places)
@@ -124,6 +125,15 @@ class _Loading:
             if isinstance(data, dict) and "include" in data:
                 raise self.places.problem((*path, index), "an included file includes no others", "include")
             yield (*path, index), data
+
+    def _foreign_credentials(self, backends: Mapping[str, BackendConfig]) -> None:
+        """A service is told who we are in its own way only."""
+        for backend in backends.values():
+            taken = SCHEMES[backend.url.scheme].credentials
+            for key, name in (("kerberos", "Kerberos"), ("jwt", "JWT")):
+                if getattr(backend.auth, key) is not None and name not in taken:
+                    reason = f"{backend.url.scheme} does not take it (credentials: {taken}); take it out"
+                    self.problems.append(self.places.problem(("backends", backend.name, "auth"), reason, f"auth.{key}"))
 
     def _not_built(self, sections: ConfigFile, backends: Mapping[str, BackendConfig]) -> Iterator[str]:
         """What the models accept and this version does not do."""

@@ -119,6 +119,23 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "auth", "reason"),
+    [
+        (
+            "dpm+http://h",
+            "jwt: {token_file: t}",
+            "auth.jwt: dpm+http does not take it (credentials: Kerberos for writes",
+        ),
+        ("dpm+grpc://h", "kerberos: {}", "auth.kerberos: dpm+grpc does not take it (credentials: JWT for writes)"),
+        ("sim:", "kerberos: {}", "auth.kerberos: sim does not take it (credentials: none)"),
+    ],
+)
+def test_credentials_of_another_service_are_refused(url: str, auth: str, reason: str) -> None:
+    (said,) = refused(f'backends: {{a: {{url: "{url}", auth: {{{auth}}}}}}}\n')
+    assert said.startswith(f"gw.yaml:1: {reason}")
+
+
 def test_metadata_from_the_simulator_works() -> None:
     config = loaded("backends: {a: {url: 'sim:'}}\nmetadata: {url: 'sim:'}\n")
 

@@ -41,7 +41,7 @@ class GrpcReader:
         for request in requests:
             one = request if is_history(request) else request.with_event(IMMEDIATE)
             keys.append(one.key())
-            if not daq.is_directive(one.sent()):
+            if not daq.is_directive(one.device):
                 asked.setdefault(one.key(), one)
         found: dict[str, Reading] = {}
         for group in _groups(asked):
@@ -55,23 +55,20 @@ class GrpcReader:
         return Reading(request, found.value, found.stamp_ns, found.status, found.message)
 
     def _read(self, requests: dict[str, DataRequest], deadline: float) -> dict[str, Reading]:
-        """A Reading for each; a call that the link was lost under is repeated once, for what is missing."""
-        found: dict[str, Reading] = {}
-        status, message = REQTMO, "no answer in time"
-        for _ in range(2):
-            left = {key: one for key, one in requests.items() if key not in found}
-            answers = Answers(list(left.values()), self._labels)
-            status, message, lost = self._ask(answers, left, deadline)
-            for index, key in enumerate(left):
-                if (reading := answers.of(index)) is not None:
-                    found[key] = reading
-            if not lost or len(found) == len(requests):
+        """A Reading for each; a call that failed before its first answer is repeated once, if that may help."""
+        for last in (False, True):
+            answers = Answers(list(requests.values()), self._labels)
+            status, message, again = self._ask(answers, requests, deadline)
+            if last or not again or len(answers.missing) < len(requests):
                 break
         now_ns = self._clock.now_ns()
-        return {key: found.get(key) or Reading(one, None, now_ns, status, message) for key, one in requests.items()}
+        return {
+            key: answers.of(index) or Reading(one, None, now_ns, status, message)
+            for index, (key, one) in enumerate(requests.items())
+        }
 
     def _ask(self, answers: Answers, requests: dict[str, DataRequest], deadline: float) -> tuple[Status, str, bool]:
-        """Fill the answers; status and text for those that stay without, and whether the link was lost."""
+        """Fill the answers; status and text for those that stay without, and whether to ask again may help."""
         left = deadline - self._clock.monotonic()
         if not self._free.acquire(timeout=max(0.0, left)):
             return REQTMO, "too many reads are under way", False

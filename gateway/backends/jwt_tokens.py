@@ -213,7 +213,7 @@ class Identity:
 
     def __init__(self, source: TokenSource | None, clock: Clock, name: str) -> None:
         self._source, self._clock, self._name = source, clock, name
-        self._refused: str | None = None  # the token that the server did not take for reading
+        self._refused = Token("", 0.0)  # what the server did not take for reading; a Token does not show itself
 
     def for_reading(self) -> Metadata:
         """The token while it is good; nobody otherwise: reading needs none."""
@@ -221,7 +221,7 @@ class Identity:
             token = self._good()
         except NoToken:
             return ()
-        return () if token.text == self._refused else _metadata(token)
+        return () if token.text == self._refused.text else _metadata(token)
 
     def for_writing(self) -> Metadata:
         """The token; NoToken when there is none or it has expired."""
@@ -230,7 +230,7 @@ class Identity:
     def refused(self, metadata: Metadata) -> None:
         """The server does not let this identity read: read as nobody until there is another token."""
         if metadata:
-            self._refused = metadata[0][1].removeprefix(_BEARER)
+            self._refused = Token(metadata[0][1].removeprefix(_BEARER), 0.0)
 
     def expires_in(self) -> float:
         """Seconds that the token is still good; 0 when there is none."""

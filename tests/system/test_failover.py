@@ -63,21 +63,21 @@ class Stage:
         return self.answers[str(number)]
 
 
-def config(first: Running, second: Running) -> str:
+def config(first: str, second: str) -> str:
     devices = [f'  - {{device: "S:D{number:05d}", event: "p,100", backend: [a, b]}}\n' for number in range(300)]
     return (
         f"gateway: {{name: GW1, interfaces: [{HOST}], writes: on, failover: {{hold: {HOLD}}}}}\n"
-        f'backends:\n  a: {{url: "dpm+http://{first.said["dpm_http"]}"}}\n  b: {{url: "dpm+http://{second.said["dpm_http"]}"}}\n'
+        f'backends: {{a: {{url: "{first}"}}, b: {{url: "{second}"}}}}\n'
         f'devices:\n{"".join(devices)}  - {{device: "M:OUTTMP", event: "p,250", backend: [a, b]}}\n'
         '  - {device: "Z:ACLTST", event: "p,500", backend: [a, b], writable: true, confirm: {tolerance: 0.1}}\n'
     )
 
 
-@pytest.fixture
-def stage(site: Site) -> Iterator[Stage]:
+def staged(site: Site, first: Running, scheme: str = "dpm+http") -> Iterator[Stage]:
     """Everything runs, and the preferred backend serves."""
-    first, second = site.simulate(*LOAD), site.simulate(*LOAD)
-    gateway = site.run(config(first, second))
+    second = site.simulate(*LOAD)
+    address = first.said["dpm_http" if scheme == "dpm+http" else "dpm_grpc"]
+    gateway = site.run(config(f"{scheme}://{address}", f"dpm+http://{second.said['dpm_http']}"))
     made = Stage(site, first, second, gateway, site.client("live_aioca", *WATCHED, *WHO, stdin=True))
     assert until(lambda: made.all_from("a") and set(made.look()) >= {*WATCHED, *WHO}, 20), made.client.report()
     yield made
@@ -86,6 +86,18 @@ def stage(site: Site) -> Iterator[Stage]:
     made.first.end()
     if second.process.poll() is None:
         second.end()
+
+
+@pytest.fixture
+def stage(site: Site) -> Iterator[Stage]:
+    """Two servers of one protocol."""
+    yield from staged(site, site.simulate(*LOAD))
+
+
+@pytest.fixture
+def mixed(site: Site) -> Iterator[Stage]:
+    """Two protocols: gRPC is preferred."""
+    yield from staged(site, site.simulate("--dpm-grpc-port", "0", *LOAD), "dpm+grpc")
 
 
 def test_ten_deaths_of_the_preferred_backend_under_load(stage: Stage) -> None:
@@ -131,3 +143,21 @@ def test_one_that_freezes_is_replaced_and_when_both_are_gone_clients_are_told(st
     for name in WATCHED:
         values = [one["stamp_ns"] for one in stage.look()[name] if one["severity"] != INVALID]
         assert all(earlier < later for earlier, later in pairwise(values)), name
+
+
+def test_another_protocol_takes_over_and_gives_back(mixed: Stage) -> None:
+    mixed.first.kill()
+    killed = time.time()
+    assert until(lambda: mixed.all_from("b"), 10), mixed.gateway.report()
+    assert until(lambda: mixed.fresh(killed + 1.0), 10), mixed.gateway.report()
+    port = mixed.first.said["dpm_grpc"].rpartition(":")[2]
+    mixed.first = mixed.site.simulate("--dpm-grpc-port", port, *LOAD)
+    back = time.time()
+    assert until(lambda: mixed.all_from("a"), 30), mixed.gateway.report()
+    assert until(lambda: mixed.fresh(back), 10), mixed.gateway.report()
+    for name in WATCHED:
+        told = mixed.look()[name]
+        assert all(one["stamp_ns"] < other["stamp_ns"] for one, other in pairwise(told)), name
+        assert not [one for one in told if one["severity"] == INVALID], name
+    for name in WHO:
+        assert [one["value"] for one in mixed.look()[name]] == ["a", "b", "a"]

@@ -21,7 +21,9 @@ def updated(value, index: int) -> None:
     seconds, nanoseconds = value.raw_stamp
     plain = None if getattr(value, "ndim", 0) else str(value) if isinstance(value, str) else float(value)
     stamp_ns = seconds * 1_000_000_000 + nanoseconds
-    tell(pv=name, value=plain, stamp_ns=stamp_ns, severity=value.severity, status=value.status)
+    tell(
+        pv=name, value=plain, stamp_ns=stamp_ns, severity=value.severity, status=value.status, at_ns=time.time_ns()
+    )  # fmt: skip
 
 
 async def put(number: str, name: str, text: str) -> None:

@@ -19,7 +19,10 @@ def updated(value, index: int) -> None:
         tell(pv=name, lost=True)
         return
     seconds, nanoseconds = value.raw_stamp
-    plain = None if getattr(value, "ndim", 0) else str(value) if isinstance(value, str) else float(value)
+    if getattr(value, "ndim", 0):  # a long string is told, an array is not
+        plain = bytes(value).partition(b"\0")[0].decode() if value.dtype == "uint8" else None
+    else:
+        plain = str(value) if isinstance(value, str) else float(value)
     stamp_ns = seconds * 1_000_000_000 + nanoseconds
     tell(
         pv=name, value=plain, stamp_ns=stamp_ns, severity=value.severity, status=value.status, at_ns=time.time_ns()

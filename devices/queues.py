@@ -130,6 +130,7 @@ class PendingSetting:
     device: str  # the name of its DevicePlan: settings of one device keep their order
     who: str  # user@host
     done: Callable[[WriteOutcome], None]
+    id: str = ""  # of the put, in log lines
     _begun: bool = field(default=False, init=False)
     _answered: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)

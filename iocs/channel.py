@@ -7,7 +7,6 @@ listed in house.md 9 and users.md 1.5 to 1.8.
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from iocs.fast.conversions import CHAR
 from iocs.fast.dbr import LABEL, UNITS, Shown
 from iocs.fast.encode import encode, run_now
 from iocs.fast.messages import EPICS_EPOCH
+from iocs.put import NotSettable, Put
 from iocs.record import Record, beyond
 
 if TYPE_CHECKING:
@@ -44,24 +44,6 @@ class Listener(Protocol):
         ...
 
 
-class PutFailed(Exception):
-    """A put was refused or failed; the text says by whom and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Who puts. User and host are what the client claims, good for labels; the address is real."""
-
-    user: str
-    host: str
-    address: str
-
-    @property
-    def who(self) -> str:
-        """user@host, for the journal and `:WR:WHO`."""
-        return f"{self.user or 'unknown'}@{self.host or self.address}"
-
-
 def epics_stamp(stamp_ns: int) -> TimeStamp:
     """The stamp as Channel Access has it; what lies outside 1990..2126 becomes the nearest that fits."""
     seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
@@ -71,6 +53,7 @@ def epics_stamp(stamp_ns: int) -> TimeStamp:
 class Channel:
     """What all types of channels share; mixed in before one of caproto's pvproperty types."""
 
+    level = 0  # of access security: a value
     data_type: ChannelType
     max_length: int
     pvname: str
@@ -88,12 +71,14 @@ class Channel:
         now: Callable[[], int],
         store: "Store | None" = None,
         writes: bool = False,
+        asg: str = "DEFAULT",
         **options: Any,
     ) -> None:
         self.spec = spec
         live = spec.role in (Role.READING, Role.READBACK) and spec.type is PvType.DOUBLE and spec.length == 1
         self.row = spec.row if live and store is not None else -1
         self._store, self._now = store, now
+        self.asg = asg  # its access security group
         self._writable = writes and spec.writable
         self._sinks: dict[Listener, None] = {}
         self._sampled: Any = None  # the value of a getter that the subscribers were told last
@@ -205,6 +190,11 @@ class Channel:
     def fit(self, value: Any) -> Any:
         """The value cut to what the channel can hold, so that it can always be read back."""
         return value
+
+    @property
+    def held(self) -> Any:
+        """The value that the channel holds."""
+        return self._data["value"]
 
     def subscribe_sink(self, sink: Listener) -> None:
         """Add an ordinary subscription."""
@@ -326,6 +316,8 @@ class Channel:
 
     async def put(self, value: Any, put: Put) -> None:
         """Run the putter; it raises PutFailed, or the value is written. Nothing is stored here."""
-        if self.pvspec.put is None or self.putter is None:  # caproto's own putter would take anything
-            raise PutFailed(f"{self.pvname} is not writable")
+        if (
+            not self.spec.writable or self.pvspec.put is None or self.putter is None
+        ):  # caproto's own putter would take anything
+            raise NotSettable(f"{self.pvname} is not writable")
         await self.putter(self, (value, put))

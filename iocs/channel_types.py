@@ -29,7 +29,8 @@ def numbers_of(values: Any, data_type: int, spec: PvSpec, native: int = DOUBLE) 
         return np.array([_number(item.decode("latin-1"), spec, native) for item in values], np.float64)
     if data_type == CHAR:
         return np.frombuffer(values, np.uint8).astype(np.float64)
-    return np.asarray(values, np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        return np.asarray(values, np.float64)
 
 
 def _number(text: str, spec: PvSpec, native: int) -> float:

@@ -1,21 +1,30 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from typing import Any
 from weakref import WeakValueDictionary
 
+from caproto.server import PVGroup
+
+from gateway.access.judge import Refusal
+from gateway.core.severity import Severity
 from gateway.plan.family import family, find, scalar_row
-from gateway.plan.model import Plan, PvSpec, PvType
+from gateway.plan.model import Plan, PvSpec, PvType, Role
 from gateway.plan.record import record_type
 from iocs.alarm import AlarmGroup
 from iocs.channel import Channel
 from iocs.control import ControlGroup
-from iocs.diagnostics import DiagnosticsGroup, GatewayGroup, WriteGroup
+from iocs.diagnostics import DiagnosticsGroup, WriteGroup
+from iocs.fast import messages as ca
 from iocs.fast.conversions import STRING
 from iocs.fast.encode import run_now
 from iocs.filtered import FilteredChannel
 from iocs.filters import BadFilter, Filter, State, parse_filters
 from iocs.group import DeviceGroup, Ioc
 from iocs.history import HistoryGroup
+from iocs.lock import LockGroup
+from iocs.put import Put
 from iocs.pv_name import Asked, readings
 from iocs.reading import ReadingGroup
 from iocs.record_fields import FieldChannel, field_of
@@ -25,18 +34,20 @@ from iocs.setting import SettingGroup
 from iocs.status import StatusGroup
 
 GROUPS: tuple[type[DeviceGroup], ...] = (
-    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, DiagnosticsGroup,
+    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, LockGroup,
+    DiagnosticsGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
+READBACK = f":{Role.READBACK.value}"
 TEXTS = (PvType.STRING, PvType.TEXT)  # types that a name with `$` may mean
 
 
 class Channels:
-    """The PVs of one plan, and those of the gateway itself."""
+    """The PVs of one plan, and those of the gateway itself. `own` are groups of the latter."""
 
-    def __init__(self, ioc: Ioc, gateway: GatewayGroup) -> None:
+    def __init__(self, ioc: Ioc, *own: PVGroup) -> None:
         self.ioc = ioc
-        self._whole: dict[str, Channel] = dict(gateway.pvdb)
+        self._whole: dict[str, Channel] = {name: channel for group in own for name, channel in group.pvdb.items()}
         self._rows: dict[str, RowChannel] = {}
         self._fields: WeakValueDictionary[str, FieldChannel] = WeakValueDictionary()
 
@@ -76,7 +87,7 @@ class Channels:
         if found is None:
             field = field_of(record_type(channel.spec), name)
             assert field is not None, "only fields that exist are made"
-            found = self._fields[key] = FieldChannel(channel, name, field, self.ioc.plan.writes)
+            found = self._fields[key] = FieldChannel(channel, name, field, self.ioc.guard)
         return found
 
     def _fits(self, asked: Asked) -> bool:
@@ -125,13 +136,50 @@ class Channels:
             self._make(self.ioc.plan, name)
         return self._whole[name]
 
+    @property
+    def restricts(self) -> bool:
+        """Whether rights depend on the client, and may change."""
+        return self.ioc.guard.restricts
+
+    def rights(self, channel: Served, who: Put) -> int:
+        """Access rights of one client: what the PV allows at all, less what access security and networks forbid."""
+        rights = channel.rights()
+        if self.ioc.guard.restricts:
+            read, write = self.ioc.guard.access(channel.asg, channel.level, who.client)
+            rights &= (ca.RIGHT_READ if read else 0) | (ca.RIGHT_WRITE if write else 0)
+        return rights
+
+    def value_of(self, name: str) -> float | None:
+        """The value of a PV for access security; None when it is not served, not a number or INVALID."""
+        found = self.find(name)
+        if found is None:
+            return None
+        channel = _origin(found[0])
+        channel.refresh()
+        value = channel.held
+        valid = channel.alarm_now.severity < Severity.INVALID and isinstance(value, int | float)
+        return float(value) if valid else None
+
+    def ended(self, circuit: Hashable) -> None:
+        """A circuit is gone: its lease and its locks end."""
+        self.ioc.ended(circuit)
+
+    def denied(self, channel: Served, value: Any, put: Put, refusal: Refusal | None) -> None:
+        """A put never came to its device: tell the journal and the outcome PVs. None: for want of rights."""
+        spec = replace(_origin(channel).spec, name=channel.pvname)
+        if refusal is None:
+            device = self.ioc.plan.devices.get(spec.device)
+            refusal = self.ioc.guard.why_not(spec, channel.asg, channel.level, put, device.name if device else "")
+        self.ioc.denied(spec, value, put, refusal)
+
     def _row(self, name: str) -> RowChannel | None:
         """The row channel of a plain scalar; a few hundred bytes, where a whole channel takes thousands."""
         found = self._rows.get(name)
         if found is None and self.ioc.fast and (place := scalar_row(self.ioc.plan, name)) is not None:
             row, writable = place
             writable = writable and self.ioc.plan.writes
-            found = self._rows[name] = RowChannel(name, row, writable, self.ioc.store, self.whole)
+            asg = self.ioc.plan.devices[name.removesuffix(READBACK)].group
+            found = self._rows[name] = RowChannel(name, row, writable, self.ioc.store, self.whole, asg)
         return found
 
     def _make(self, plan: Plan, name: str) -> bool:
@@ -151,3 +199,10 @@ class Channels:
             if startup is not None:
                 run_now(startup(None))
         return True
+
+
+def _origin(channel: Served) -> Channel:
+    """The whole channel that something is a view of."""
+    if isinstance(channel, RowChannel):
+        return channel.whole
+    return channel if isinstance(channel, Channel) else _origin(channel.base)

@@ -22,7 +22,7 @@ class ControlGroup(DeviceGroup):
         """Send the code of the chosen label, or the name of a command whose code nobody knows."""
         index, put = value
         assert instance.spec.write is not None, "a channel without a write form has no write access"
-        code = instance.spec.codes[index]
-        wish = code if isinstance(code, str) else float(code)
-        await self.ioc.put(self.device, Setting(instance.spec.write, wish), put)
+        code, label = instance.spec.codes[index], instance.spec.labels[index]
+        setting = Setting(instance.spec.write, code if isinstance(code, str) else float(code))
+        await self.ioc.put(self.device, instance.spec, label, setting, put)
         instance.show(index, self.ioc.clock.now_ns(), NO_ALARM)

@@ -22,6 +22,10 @@ class CaSettings:
     ignored: frozenset[str]  # addresses whose searches are not answered
     allowed: tuple[Network, ...]  # networks of clients; empty allows all
     largest: int  # bytes of one message
+    circuits: int = 1000  # of all clients
+    circuits_per_address: int = 200
+    channels: int = 60_000  # of one circuit
+    monitors: int = 60_000  # of one circuit
 
 
 def _port(environment: Mapping[str, str], *names: str, default: int) -> int:

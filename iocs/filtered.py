@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from iocs.channel import ANY, Channel, Listener, Put
+from iocs.channel import ANY, Channel, Listener
 from iocs.fast import messages as ca
 from iocs.fast.dbr import Shown, encode
 from iocs.filters import Filter, Part
+from iocs.put import Put
 from iocs.record_fields import FieldChannel
 
 Source: TypeAlias = Channel | FieldChannel
@@ -20,6 +21,7 @@ class FilteredChannel:
 
     def __init__(self, base: Source, long_string: bool, filters: Sequence[Filter]) -> None:
         self.base, self.pvname, self.counted = base, base.pvname, base.counted
+        self.asg, self.level = base.asg, base.level
         self._long_string, self._filters = long_string, filters
         self._sinks: dict[Listener, None] = {}
         self._passed: Shown | None = None  # what is being told

@@ -6,7 +6,7 @@ their types and names, is said by the plan: the name of an attribute is the role
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from caproto.server import PVGroup
 from devices.device import Device
 from devices.queues import PendingSetting, WriteOutcome
 from devices.table import DeviceTable
+from gateway.access.judge import Layer, Refusal
 from gateway.core.drf import Property
 from gateway.core.errors import Refused
 from gateway.core.ports import Clock
@@ -23,10 +24,11 @@ from gateway.core.status import REQTMO
 from gateway.core.values import Setting
 from gateway.core.write_state import WriteState
 from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
-from iocs.channel import Channel, Put, PutFailed
+from iocs.channel import Channel
 from iocs.channel_types import CHANNELS, empty_value
+from iocs.guard import Guard, Judged
+from iocs.put import Put, PutFailed
 from iocs.store import Store
-from iocs.unfit import unfit
 
 WRITE_FAILED = Alarm(Severity.MAJOR, Stat.WRITE)
 
@@ -50,6 +52,7 @@ class Ioc:
     table: DeviceTable
     store: Store
     clock: Clock
+    guard: Guard
     devices: Mapping[str, Device]
     catch_up: Callable[[], None]  # publishes the readings that wait
     drops: Callable[[int], int]  # readings of one row that the push queue left out
@@ -59,13 +62,22 @@ class Ioc:
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     served: list["Channel"] = field(default_factory=list)  # the :GW:BACKEND channels that were made
+    locks: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the LOCK groups that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
 
     def __post_init__(self) -> None:
         self.store.blocks.of(self.plan)
 
-    async def put(self, device: Device, setting: Setting, put: Put) -> None:
-        """Write and wait; PutFailed with the reason unless it was accepted (and verified, where that is wished)."""
+    async def put(self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put) -> None:
+        """Judge, write and wait; PutFailed with the reason unless it was accepted (and verified, where that is wished).
+
+        The journal gets one row, whatever happens.
+        """
+        held = device.setting() if spec.role is not Role.COMMAND else None
+        judged = self.guard.begin(spec, put, value, None if held is None else held.value)
+        refusal = self.guard.refusal(spec, device.plan, value, put, lambda: None if held is None else held.value)
+        if refusal is not None:
+            raise self.refuse(device, judged, refusal)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[WriteOutcome] = loop.create_future()
 
@@ -77,12 +89,15 @@ class Ioc:
             with contextlib.suppress(RuntimeError):  # the loop has ended: the client is gone, too
                 loop.call_soon_threadsafe(done, outcome)
 
-        pending = PendingSetting(setting, device.name, put.who, tell)
+        pending = PendingSetting(setting, device.name, put.who, tell, judged.id)
         try:
             self.write(pending)
-        except Refused as refusal:
-            raise self.refuse(device, put, str(refusal)) from refusal
+        except Refused as full:
+            raise self.refuse(device, judged, Refusal(Layer.QUEUE, str(full))) from full
         outcome = await self._outcome(device, pending, answer)
+        if not outcome.failed:
+            self.guard.accepted(device.name)
+        self.guard.record(judged, "", outcome.state, outcome.message, outcome.readback)
         touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
         if touched and setting.request.property is Property.SETTING and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value
@@ -112,10 +127,29 @@ class Ioc:
         finally:
             alarm_clock.cancel()
 
-    def refuse(self, device: Device, put: Put, reason: str) -> PutFailed:
-        """A refusal by policy: written into the outcome PVs, touching no alarm; to be raised."""
-        device.refused(put.who, reason)
-        return PutFailed(reason)
+    def refuse(self, device: Device, judged: Judged, refusal: Refusal) -> PutFailed:
+        """A refusal by policy: in the outcome PVs and the journal, touching no alarm; to be raised."""
+        device.refused(judged.put.who, str(refusal))
+        self.guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
+        return PutFailed(str(refusal), refusal.layer)
+
+    def denied(self, spec: PvSpec, value: Any, put: Put, refusal: Refusal) -> None:
+        """A put that never came to its device: it cannot be set, or the value is none of its type."""
+        judged = self.guard.begin(spec, put, value, None)
+        if (device := self.devices.get(spec.device)) is not None and device.plan.writable:
+            device.refused(put.who, str(refusal))
+        self.guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
+
+    def ended(self, circuit: Hashable) -> None:
+        """A circuit is gone: its lease and its locks end, and who monitors them is told."""
+        for name in self.guard.ended(circuit):
+            self.locked(self.devices[name])
+
+    def locked(self, device: Device) -> None:
+        """The lock of a device has changed: tell those who monitor it."""
+        if (group := self.locks.get(device.name)) is not None:
+            for channel in group.channels():
+                channel.sample()
 
     def switched(self) -> None:
         """Another backend serves: tell those who monitor that. Called on the loop."""
@@ -150,6 +184,7 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
                 store = ioc.store if ioc.fast else None
                 options: dict[str, Any] = {
                     "spec": spec, "store": store, "writes": ioc.plan.writes, "now": ioc.clock.now_ns,
+                    "asg": self.device.plan.group,
                 }  # fmt: skip
                 if spec.labels:
                     options["enum_strings"] = spec.labels
@@ -165,11 +200,10 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         return self.pvdb.values()  # type: ignore[no-any-return]
 
     async def set(self, channel: Channel, value: Any, put: Put) -> None:
-        """A put that means a setting: checked here, then queued, then waited for."""
-        if reason := unfit(channel.spec, value):
-            raise self.ioc.refuse(self.device, put, reason)
-        assert channel.spec.write is not None, "a channel without a write form has no write access"
-        await self.ioc.put(self.device, Setting(channel.spec.write, value), put)
+        """A put that means a setting: judged, then queued, then waited for."""
+        spec = channel.spec
+        assert spec.write is not None, "a channel without a write form has no write access"
+        await self.ioc.put(self.device, spec, value, Setting(spec.write, value), put)
 
     def follow(self, channel: Channel, row: int, show: Callable[[Any, int, Alarm], None]) -> None:
         """Show each reading of a row from now on, and the newest one at once.

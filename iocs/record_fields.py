@@ -5,19 +5,24 @@ A field that nobody has asked for takes no memory; one that its last client has 
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
+from gateway.access.judge import Layer, Refusal
 from gateway.core.severity import Severity, Stat
+from gateway.core.write_state import WriteState
 from gateway.plan.model import PvType, Role
 from gateway.plan.record import record_type
-from iocs.channel import ANY, FIELD, Channel, Listener, Put, PutFailed
+from iocs.channel import ANY, FIELD, Channel, Listener
 from iocs.channel_types import characters, numbers_of, text_of
 from iocs.fast import messages as ca
 from iocs.fast.conversions import CHAR, ENUM, STRING, cast
 from iocs.fast.dbr import NotConverted, Shown, encode
+from iocs.guard import RIGHTS, Guard
+from iocs.put import NotSettable, Put, PutFailed
 from iocs.record_table import ELEMENTS, FIELDS, SCANS, STATES, Field
 
 _SCAN = {True: SCANS.index("I/O Intr"), False: SCANS.index("Passive")}
@@ -30,10 +35,12 @@ class FieldChannel:
     row = counted = -1
     mask = ANY | ca.DBE_ALARM | ca.DBE_PROPERTY | FIELD
 
-    def __init__(self, base: Channel, name: str, field: Field, writes: bool) -> None:
-        self.base, self.name, self.field = base, name, field
+    level = 1  # of access security: a field that is not the value
+
+    def __init__(self, base: Channel, name: str, field: Field, guard: Guard) -> None:
+        self.base, self.name, self.field, self.asg = base, name, field, base.asg
         self.pvname = f"{base.pvname}.{name}"
-        self._writes = writes
+        self._guard = guard
         self._sinks: dict[Listener, None] = {}
         self._told: Any = None  # the value that subscribers know, and the severity with it
         self.news = 0
@@ -44,7 +51,7 @@ class FieldChannel:
 
     def rights(self) -> int:
         """What the record lets people set, where the gateway takes puts at all."""
-        return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._writes and self.field.writable else 0)
+        return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._guard.rules.writes and self.field.writable else 0)
 
     def refresh(self) -> None:
         """Bring the record up to date."""
@@ -119,10 +126,17 @@ class FieldChannel:
     async def put(self, value: Any, put: Put) -> None:
         """Keep it in the record; a device never hears of it."""
         if not self.rights() & ca.RIGHT_WRITE:
-            raise PutFailed(f"{self.pvname} is not writable")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise PutFailed(f"{self.pvname} takes finite numbers")
+            raise NotSettable(f"{self.pvname} is not writable")
+        spec = replace(self.base.spec, name=self.pvname, writable=True)
+        judged = self._guard.begin(spec, put, value, self.value)
+        refusal = self._guard.may(spec, put, RIGHTS, self.asg, self.level)
+        if refusal is None and isinstance(value, float) and not math.isfinite(value):
+            refusal = Refusal(Layer.VALUE, f"{self.pvname} takes finite numbers")
+        if refusal is not None:
+            self._guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
+            raise PutFailed(str(refusal), refusal.layer)
         self.base.set_field(self.name, value, self.field.property)
+        self._guard.record(judged, "", WriteState.ACCEPTED, "kept in the gateway's record")
 
 
 def _limit(name: str, key: str) -> Callable[[Channel], Any]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from caproto import ChannelType
 
-from iocs.channel import Channel, Put
+from iocs.channel import Channel
 from iocs.fast import messages as ca
 from iocs.fast.messages import EPICS_EPOCH
 from iocs.fast.outbox import Sink
 from iocs.fast.rows import DOUBLE, TIME_DOUBLE
+from iocs.put import Put
 from iocs.store import Store
 
 _PLAIN = struct.Struct(">d")
@@ -20,11 +21,14 @@ _TIMED = struct.Struct(">HHIIxxxxd")  # one DBR_TIME_DOUBLE
 class RowChannel:
     """Read access to one row; metadata, other types and puts are the whole channel's, which `make` gives."""
 
-    __slots__ = ("_make", "_place", "_store", "_whole", "_writable", "pvname")
+    __slots__ = ("_make", "_place", "_store", "_whole", "_writable", "asg", "pvname")
     data_type = ChannelType.DOUBLE
+    level = 0  # of access security: a value
 
-    def __init__(self, name: str, row: int, writable: bool, store: Store, make: Callable[[str], Channel]) -> None:
-        self.pvname, self._place = name, row
+    def __init__(
+        self, name: str, row: int, writable: bool, store: Store, make: Callable[[str], Channel], asg: str
+    ) -> None:
+        self.pvname, self._place, self.asg = name, row, asg
         self._writable, self._store, self._make = writable, store, make
         self._whole: Channel | None = None
 

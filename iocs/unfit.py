@@ -8,9 +8,9 @@ import numpy as np
 from gateway.plan.model import PvSpec, PvType
 
 
-def unfit(spec: PvSpec, value: Any) -> str:
-    """Why a value may not be set, or an empty text: numbers must be finite and inside the limits, arrays exact."""
-    if isinstance(value, float) and spec.length == 1 and spec.low <= value <= spec.high and math.isfinite(value):
+def misfit(spec: PvSpec, value: Any) -> str:
+    """Why a value has not the type or length of the PV, or an empty text: numbers must be finite, arrays exact."""
+    if isinstance(value, float) and spec.length == 1 and math.isfinite(value):
         return ""  # the usual case, quickly
     if spec.type is PvType.DOUBLE:
         numbers = np.atleast_1d(value)
@@ -18,10 +18,16 @@ def unfit(spec: PvSpec, value: Any) -> str:
             return f"{spec.name} takes exactly {spec.length} values, not {len(numbers)}"
         if not np.isfinite(numbers).all():
             return f"{spec.name} takes finite numbers only"
-        low, high = (limit if math.isfinite(limit) else None for limit in (spec.low, spec.high))
-        if (low is not None and (numbers < low).any()) or (high is not None and (numbers > high).any()):
-            ends = [f"{word} {limit:g}" for word, limit in (("from", low), ("to", high)) if limit is not None]
-            return f"{spec.name} takes values {' '.join(ends)} {spec.units}".rstrip()
     elif spec.type is PvType.BYTES and len(value) != spec.length:
         return f"{spec.name} takes exactly {spec.length} bytes, not {len(value)}"
     return ""
+
+
+def beyond(spec: PvSpec, value: Any) -> str:
+    """Why a value is outside of the limits of the PV, or an empty text; a limit that is not finite is none."""
+    if spec.type is not PvType.DOUBLE or not (math.isfinite(spec.low) or math.isfinite(spec.high)):
+        return ""
+    if not (np.less(value, spec.low).any() or np.greater(value, spec.high).any()):  # of NaN neither is true
+        return ""
+    ends = [f"{word} {limit:g}" for word, limit in (("from", spec.low), ("to", spec.high)) if math.isfinite(limit)]
+    return f"{spec.name} takes values {' '.join(ends)} {spec.units}".rstrip()

@@ -134,9 +134,14 @@ def power(a: float, b: float) -> float:
     try:
         return math.pow(a, b)
     except OverflowError:
-        return -math.inf if a < 0 and b % 2 == 1 else math.inf
+        return _endless(a, b)
     except ValueError:
-        return math.inf if not a else math.nan
+        return _endless(a, b) if not a else math.nan
+
+
+def _endless(a: float, b: float) -> float:
+    """Infinity, with the sign of an odd power of what is below zero, or of a negative zero."""
+    return -math.inf if math.copysign(1.0, a) < 0 and b % 2 == 1 else math.inf
 
 
 def _quiet(function: Callable[[float], float], beyond: float = math.nan) -> Callable[[float], float]:

@@ -116,7 +116,8 @@ def _rate(wish: Wish, rules: Rules) -> str:
     return rules.rates.refusal(wish.circuit, wish.pv, wish.now)
 
 
-STEPS: tuple[tuple[Layer, Callable[[Wish, Rules], str]], ...] = (
+Step = Callable[[Wish, Rules], str]
+STEPS: tuple[tuple[Layer, Step], ...] = (
     (Layer.WRITES, lambda _, rules: "" if rules.writes else _OFF),
     (Layer.DEVICE, lambda wish, _: "" if wish.writable else f"{wish.pv} is not writable; {_REMEDY}"),
     (Layer.NETWORK, _network),
@@ -131,9 +132,9 @@ STEPS: tuple[tuple[Layer, Callable[[Wish, Rules], str]], ...] = (
 )
 
 
-def judge(wish: Wish, rules: Rules) -> Refusal | None:
-    """The first refusal, in the order of STEPS; None when the put may be queued."""
-    for layer, step in STEPS:
+def judge(wish: Wish, rules: Rules, steps: tuple[tuple[Layer, Step], ...] = STEPS) -> Refusal | None:
+    """The first refusal, in the order of the steps; None when the put may be queued."""
+    for layer, step in steps:
         if reason := step(wish, rules):
             return Refusal(layer, reason)
     return None

@@ -5,8 +5,9 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 from devices.acquisition import Acquisition
 from devices.device import Device
@@ -19,6 +20,7 @@ from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
+from gateway.app.rules import AccessWatch, journal_of, rules_of
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
@@ -33,6 +35,8 @@ from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings, ca_settings
 from iocs.fast.server import CaServer
 from iocs.group import Ioc
+from iocs.guard import Guard
+from iocs.lease import LeaseGroup
 from iocs.publisher import Publisher
 from iocs.serve import serve
 from iocs.store import Store
@@ -40,7 +44,6 @@ from iocs.store import Store
 log = logging.getLogger("acgate")
 SETTLE_TIME = 5.0  # s to wait for a first answer of every device before we say ready
 PUSH_ROWS = 1_000_000  # readings that may wait for the loop before they are conflated
-PULL_SETTINGS = 10_000  # settings that may wait per route
 PATIENCE = 1.5  # s for each kind of worker to end
 
 
@@ -66,6 +69,16 @@ class Ready:
     pvs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a gateway may be told besides its parts."""
+
+    fast: bool = True  # plain scalars as rows
+    failover: Failover = field(default_factory=Failover)
+    access_path: Path | None = None  # the access security file, looked at again and again
+    most_waiting: int = 10_000  # settings that may wait per route
+
+
 class Gateway:
     """One gateway: made of a plan and its backends, run once. Closes the backends at its end."""
 
@@ -75,11 +88,11 @@ class Gateway:
         backends: Mapping[str, Backend],
         clock: Clock,
         settings: CaSettings,
-        fast: bool = True,
-        failover: Failover | None = None,
+        guard: Guard,
+        options: Options | None = None,
     ) -> None:
-        self.plan, self.backends, self.clock, self.settings, self.fast = plan, dict(backends), clock, settings, fast
-        self.failover = Failover() if failover is None else failover
+        self.plan, self.backends, self.clock, self.settings = plan, dict(backends), clock, settings
+        self.options = options or Options()
         self.routes: dict[Names, RouteBackend] = {}  # those with a choice, by the backends that they read from
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
@@ -88,6 +101,8 @@ class Gateway:
         self.acquisitions: list[Acquisition] = []
         self.writers: list[SettingsWorkers] = []
         self._pull: dict[Route, PullQueue] = {}
+        self.guard = guard
+        self.access: AccessWatch | None = None
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
         """Serve until `stop` is set; raises PortTaken where the port is in use. All is closed when it returns."""
@@ -111,19 +126,24 @@ class Gateway:
             self.table,
             self.store,
             self.clock,
+            self.guard,
             self.devices,
             publisher.drain,
             push.dropped_of,
             self._write,
             written,
             self._serving,
-            self.fast,
+            self.options.fast,
         )
+        prefix = f"{self.plan.gateway}:"
         self._assemble(push, switched)
-        own = GatewayGroup(f"{self.plan.gateway}:", figures(self, push, publisher), self.clock.now_ns)
+        own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
+        channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
+        if self.options.access_path is not None:
+            self.access = AccessWatch(self.guard.rules, self.options.access_path, channels.value_of, self._reassess)
         try:
             await serve(
-                Channels(ioc, own),
+                channels,
                 self.store,
                 publisher,
                 self.settings,
@@ -143,14 +163,14 @@ class Gateway:
         for names, places in rows.items():
             backend = self.backends[names[0]]
             if len(names) > 1:
-                self.routes[names] = RouteBackend(Route(names, ()), self.backends, self.clock, self.failover, switched)
+                self.routes[names] = RouteBackend(Route(names, ()), self.backends, self.clock, self.options.failover, switched)
                 backend = self.routes[names]
             self.acquisitions.append(Acquisition(backend, self.table, places, [push], self.clock))
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
-            self._pull[route] = queue = PullQueue(PULL_SETTINGS, taken=self._taken)
+            self._pull[route] = queue = PullQueue(self.options.most_waiting, taken=self._taken)
             backend = self.backends[route.names[0]]
             if len(route.names) > 1:
-                backend = RouteBackend(route, self.backends, self.clock, self.failover)
+                backend = RouteBackend(route, self.backends, self.clock, self.options.failover)
             self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock))
 
     def _serving(self, device: DevicePlan) -> str:
@@ -188,6 +208,12 @@ class Gateway:
         if waiting:
             log.warning("%d of %d requests have not been answered yet", waiting, len(self.table))
         ready(Ready(self.settings.port, count_pvs(self.plan)))
+        if self.access is not None:
+            await self.access.run()
+
+    def _reassess(self) -> None:
+        if self.server is not None:
+            self.server.reassess()
 
     async def _refuse(self) -> None:
         """End the writers before the clients' circuits: whoever waits for a put gets an answer."""
@@ -201,6 +227,8 @@ class Gateway:
                 log.error("the acquisition from %s does not end", acquisition.name)
         for backend in self.backends.values():
             backend.close()
+        if self.guard.journal is not None and not self.guard.journal.stop():
+            log.error("the journal of puts does not end")
 
 
 def writable_watches(plan: Plan) -> Iterator[Watch]:
@@ -242,11 +270,28 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
         largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)
         section = config.gateway
         settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
+        limits, folder = section.limits, Path(config.file).parent
+        settings = replace(
+            settings,
+            circuits=limits.circuits,
+            circuits_per_address=limits.circuits_per_address,
+            channels=limits.channels,
+            monitors=limits.monitors,
+            largest=limits.message or settings.largest,
+        )
+        rules = rules_of(section, folder)
+        journal = journal_of(section, folder, clock)
+        if journal is not None and section.audit is not None and section.audit.required:
+            rules.audit = journal.trouble
+        guard = Guard(rules, clock, journal)
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         when = Failover(section.failover.hold, section.failover.grace, section.failover.standby == "warm")
-        return Gateway(plan, backends, clock, settings, section.fast, when)
+        access = folder / section.access_file if section.access_file is not None else None
+        if journal is not None:
+            journal.start()
+        return Gateway(plan, backends, clock, settings, guard, Options(section.fast, when, access, limits.puts_waiting))
     except BaseException:
         for backend in backends.values():
             backend.close()

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.config.backend_url import BackendUrl
-from gateway.config.models import Auth, DeviceEntry, GatewaySection
+from gateway.config.gateway_section import GatewaySection
+from gateway.config.models import Auth, DeviceEntry
 from gateway.core.drf import DataRequest
 from gateway.core.route import Route
 

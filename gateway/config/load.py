@@ -137,9 +137,7 @@ class _Loading:
 
     def _not_built(self, sections: ConfigFile, backends: Mapping[str, BackendConfig]) -> Iterator[str]:
         """What the models accept and this version does not do."""
-        unbuilt: list[Path] = [
-            ("gateway", key) for key in ("access_file", "http") if getattr(sections.gateway, key) is not None
-        ]
+        unbuilt: list[Path] = [("gateway", key) for key in ("http",) if getattr(sections.gateway, key) is not None]
         unbuilt += [(key,) for key in ("on_demand", "history") if getattr(sections, key) is not None]
         if sections.metadata is not None and not BackendUrl.parse(sections.metadata.url).built:
             unbuilt.append(("metadata",))

@@ -3,114 +3,16 @@
 `load.py` turns a checked `ConfigFile` into the `Config` that the program works with.
 """
 
-from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from gateway.config.backend_url import BackendUrl
 from gateway.config.commands import COMMANDS
+from gateway.config.gateway_section import GatewaySection
 from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
-from gateway.core.drf_events import parse_event
-from gateway.core.errors import BadRequest, BadUrl
+from gateway.config.scalars import Names, Section, Url, Words, words
 
 PropertyName = Literal["reading", "setting", "status", "control", "analog", "digital"]
-
-
-def _words(value: object) -> object:
-    """A list may be written as one text, words divided by commas or spaces: in CSV and in the environment."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-def _switch(value: object) -> object:
-    """On or off; true and false are understood, since other YAML readers turn the words into them."""
-    if isinstance(value, str) and value.lower() in ("on", "off"):
-        return value.lower() == "on"
-    if isinstance(value, bool):
-        return value
-    raise ValueError(f"is on or off, not {value!r}")
-
-
-def _url(value: str) -> str:
-    try:
-        BackendUrl.parse(value)
-    except BadUrl as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _event(value: str) -> str:
-    try:
-        event = parse_event(value)
-    except BadRequest as error:
-        raise ValueError(f"invalid event {error}") from None
-    if not event.repeats or event.mode == "U":
-        raise ValueError(f"{value!r} gives no stream of readings; write for example p,2000")
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        IPv4Network(value, strict=False)
-    except ValueError:
-        raise ValueError(f"{value!r} is no network; write for example 127.0.0.0/8 or 192.0.2.7") from None
-    return value
-
-
-def _interface(value: str) -> str:
-    try:
-        IPv4Address(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is no IPv4 address; write for example 127.0.0.1") from None
-    return value
-
-
-class Section(BaseModel):
-    """A mapping of the file; a key that no model knows is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Url = Annotated[str, AfterValidator(_url)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
-Names = Annotated[
-    tuple[str, ...], Field(min_length=1), BeforeValidator(_words, json_schema_input_type=str | tuple[str, ...])
-]
-Event = Annotated[str, AfterValidator(_event)]
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)]
-Interfaces = Annotated[tuple[Annotated[str, AfterValidator(_interface)], ...], BeforeValidator(_words)]
-Switch = Annotated[bool, BeforeValidator(_switch, json_schema_input_type=Literal["on", "off"] | bool)]
-
-
-class FailoverSection(Section):
-    """When a route with several backends takes another one."""
-
-    hold: float = Field(
-        default=30.0, gt=0, le=86400, description="s for which a preferred backend must work before it serves again"
-    )
-    grace: float = Field(
-        default=2.0, ge=0, le=60, description="s for which a loss is not told while another backend may take over"
-    )
-    standby: Literal["cold", "warm"] = Field(
-        default="cold", description="warm: the alternatives are watched all the time; cold: when they are needed"
-    )
-
-
-class GatewaySection(Section):
-    """The gateway itself."""
-
-    name: str = Field(default="GW1", pattern=SHORT_NAME, description="prefix of the diagnostic PVs")
-    interfaces: Interfaces = Field(
-        default=(), description="addresses to listen on; empty: as the EPICS environment says"
-    )
-    writes: Switch = Field(default=False, description="off refuses every put, whatever else is said")
-    access_file: str | None = Field(default=None, description="EPICS access security file")
-    allow: Networks = Field(default=(), description="client networks; empty: where the gateway is bound")
-    http: str | None = Field(default=None, description="host:port of the web console")
-    buffer: int = Field(default=1000, ge=1, le=1_000_000, description="depth of the circular buffers, in readings")
-    failover: FailoverSection = FailoverSection()
-    alarm_event: Event = Field(default="p,2000", description="when alarm blocks are acquired, for example p,2000")
-    fast: Switch = Field(default=True, description="off sends plain scalars the ordinary way too, to look for faults")
 
 
 class Kerberos(Section):
@@ -216,10 +118,10 @@ CommandEntry = Annotated[
     Annotated[str, AfterValidator(_command_name), Tag("<name>")] | Annotated[CommandSection, Tag("<command>")],
     Discriminator(_command_kind),
 ]
-Commands = Annotated[tuple[CommandEntry, ...], BeforeValidator(_words)]
+Commands = Annotated[tuple[CommandEntry, ...], BeforeValidator(words)]
 
 
-Properties = Annotated[tuple[PropertyName, ...], Field(min_length=1), BeforeValidator(_words)]
+Properties = Annotated[tuple[PropertyName, ...], Field(min_length=1), BeforeValidator(words)]
 
 
 class DeviceEntry(Section):
@@ -234,6 +136,9 @@ class DeviceEntry(Section):
     )
     writable: bool = False
     confirm: ConfirmSection | None = None
+    group: str = Field(default="DEFAULT", min_length=1, description="access security group (ASG)")
+    step: float | None = Field(default=None, gt=0, description="largest change of one put, in units of the setting")
+    slew: float | None = Field(default=None, gt=0, description="largest change within a second, in units")
     write_timeout: float = Field(default=5.0, gt=0, le=3600, description="s that a write may take")
     name: str | None = Field(default=None, pattern=PV_NAME, description="PV name; default: the name of the device")
     properties: Properties | None = None

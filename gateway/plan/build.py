@@ -1,8 +1,10 @@
 """build_plan: what was configured and what is known of the devices -> the Plan."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gateway.access.step import StepLimit
 from gateway.config.config import Config, DeviceConfig
 from gateway.config.problems import raise_all
 from gateway.core.device_info import DeviceInfo, PropertyInfo
@@ -74,6 +76,8 @@ class _Building:
             writable=entry.writable,
             confirm=Confirm(confirm.tolerance, confirm.timeout, confirm.interval) if confirm else None,
             write_timeout=entry.write_timeout,
+            group=entry.group,
+            step=StepLimit(entry.step or math.inf, entry.slew or math.inf),
             reading_row=self._value_row(config, Property.READING, info.reading),
             setting_row=self._value_row(config, Property.SETTING, info.setting),
             word_row=self._row(config, word, Kind.SCALAR) if info.status else -1,

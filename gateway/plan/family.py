@@ -175,6 +175,19 @@ def _write(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
             yield _plain(device, role, PvType.TEXT, _MESSAGE)
 
 
+def _lock(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    if device.writable:
+        purpose, breaking = (
+            _plain(device, Role.LOCK, PvType.TEXT, _MESSAGE),
+            _plain(device, Role.LOCK_BREAK, PvType.LONG),
+        )
+        yield replace(purpose, writable=True)
+        yield _plain(device, Role.LOCK_HOLDER, PvType.TEXT, _MESSAGE)
+        yield _plain(device, Role.LOCK_LEFT, PvType.DOUBLE, units="s")
+        yield replace(breaking, writable=True)
+
+
 def _gateway(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     del plan
     yield _plain(device, Role.BACKEND, PvType.STRING)
@@ -218,5 +231,6 @@ _PARTS: dict[str, Callable[[Plan, DevicePlan], Iterator[PvSpec]]] = {  # by the 
     "DALM": _digital,
     "HIST": _history,
     "WR": _write,
+    "LOCK": _lock,
     "GW": _gateway,
 }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gateway.access.step import NO_LIMIT, StepLimit
 from gateway.core.device_info import DeviceInfo, StatusBit
 from gateway.core.drf import DataRequest
 from gateway.core.route import Names, Route
@@ -44,6 +45,10 @@ class Role(Enum):
     WRITE_MESSAGE = "WR:MSG"
     WRITE_WHO = "WR:WHO"
     WRITE_TIME = "WR:TIME"
+    LOCK = "LOCK"
+    LOCK_HOLDER = "LOCK:HOLDER"
+    LOCK_LEFT = "LOCK:LEFT"
+    LOCK_BREAK = "LOCK:BREAK"
     BACKEND = "GW:BACKEND"
     AGE = "GW:AGE"
     ERROR = "GW:ERR"
@@ -113,6 +118,8 @@ class DevicePlan:
     writable: bool
     confirm: Confirm | None
     write_timeout: float  # s
+    group: str = "DEFAULT"  # access security group
+    step: StepLimit = NO_LIMIT
     reading_row: int = -1
     setting_row: int = -1
     word_row: int = -1  # STATUS.BIT_VALUE

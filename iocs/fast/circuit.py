@@ -13,13 +13,14 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
-from iocs.channel import Put, PutFailed
+from gateway.access.judge import Layer, Refusal
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
 from iocs.fast.dbr import NotConverted, readable
 from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
+from iocs.put import NotSettable, Put, PutFailed
 from iocs.served import Served
 from iocs.store import Store
 
@@ -34,6 +35,7 @@ class Service(Protocol):
     store: Store
     largest: int  # bytes of one message
     most_channels: int  # of one circuit
+    most_monitors: int  # of one circuit
 
     def find(self, name: str) -> tuple[Served, bool] | None:
         """The channel of a name, and whether the name asks for a long string."""
@@ -51,8 +53,21 @@ class Service(Protocol):
         """Forget a circuit."""
         ...
 
+    def rights(self, channel: Served, who: Put) -> int:
+        """Access rights of one client."""
+        ...
+
+    @property
+    def restricts(self) -> bool:
+        """Whether rights depend on the client, and may change."""
+        ...
+
     def begin(self, put: Any) -> None:
         """Run the coroutine of a put."""
+        ...
+
+    def denied(self, channel: Served, value: Any, put: Put, refusal: Refusal | None) -> None:
+        """A put never came to its device: tell the journal and the outcome PVs. None: for want of rights."""
         ...
 
 
@@ -63,7 +78,9 @@ class Client:
     cid: int
     channel: Served
     long_string: bool
+    rights: int = ca.RIGHT_READ
     subscriptions: set[int] = field(default_factory=set)
+    asked: dict[int, ca.Message] = field(default_factory=dict)  # subscriptions, where rights may change
 
 
 class Circuit(Outbox, asyncio.Protocol):
@@ -231,12 +248,13 @@ class Circuit(Outbox, asyncio.Protocol):
             return
         channel, long_string = found
         server_id = self._new_id()
-        self._clients[server_id] = Client(cid, channel, long_string)
-        self._row_of[server_id] = channel.row
+        rights = self.service.rights(channel, self._who())
+        self._clients[server_id] = Client(cid, channel, long_string, rights)
+        if rights & ca.RIGHT_READ:
+            self._row_of[server_id] = channel.row
         data_type, count = channel.native(long_string)
         self.write(
-            ca.pack(ca.ACCESS_RIGHTS, p1=cid, p2=channel.rights())
-            + ca.pack(ca.CREATE_CHANNEL, data_type, count, cid, server_id)
+            ca.pack(ca.ACCESS_RIGHTS, p1=cid, p2=rights) + ca.pack(ca.CREATE_CHANNEL, data_type, count, cid, server_id)
         )
 
     def _new_id(self) -> int:
@@ -267,6 +285,11 @@ class Circuit(Outbox, asyncio.Protocol):
         if refusal := self._why_not(message, client, mask):
             self._refuse(message, client.cid, *refusal)
             return
+        if self.service.restricts:
+            client.asked[subscription] = message
+            if not client.rights & ca.RIGHT_READ:
+                self._withhold(message, client)
+                return
         self._owner[subscription] = client
         client.subscriptions.add(subscription)
         sink = Sink(self, channel, client.long_string, subscription, message.data_type, message.elements, mask)
@@ -287,11 +310,11 @@ class Circuit(Outbox, asyncio.Protocol):
             return ca.BAD_TYPE, "no such type"
         if not mask:
             return ca.BAD_MASK, "the event mask is empty"
-        if message.parameter2 in self._sinks:
+        if message.parameter2 in self._sinks or message.parameter2 in client.asked:
             return ca.BAD_MONITOR, "the subscription id is in use"
         if message.elements > client.channel.native(client.long_string)[1]:
             return ca.BAD_COUNT, "more elements than the channel has"
-        if len(self._sinks) >= self.service.most_channels:
+        if len(self._sinks) >= self.service.most_monitors:
             return ca.ALLOCATION_FAILED, "too many subscriptions"
         return None
 
@@ -315,8 +338,31 @@ class Circuit(Outbox, asyncio.Protocol):
             self.drop_row(sink)
         return sink is not None
 
+    def _withhold(self, message: ca.Message, client: Client) -> None:
+        """In place of a value: that the client may not read it, as a C IOC says it."""
+        _, payload = client.channel.payload(message.data_type, message.elements or 1, client.long_string)
+        self.write(ca.pack(message.command, message.data_type, message.elements or 1, ca.NO_READ_ACCESS,
+                           message.parameter2, bytes(len(payload))))  # fmt: skip
+
+    def reassess(self) -> None:
+        """Tell the client what it may do now; monitors of what it may not read pause, and go on when it may again."""
+        who = self._who()
+        for server_id, client in self._clients.items():
+            before, client.rights = client.rights, self.service.rights(client.channel, who)
+            if client.rights == before:
+                continue
+            self.write(ca.pack(ca.ACCESS_RIGHTS, p1=client.cid, p2=client.rights))
+            if (client.rights ^ before) & ca.RIGHT_READ:
+                self._row_of[server_id] = client.channel.row if client.rights & ca.RIGHT_READ else -1
+                for subscription, message in list(client.asked.items()):
+                    self._cancel(subscription)
+                    client.asked.pop(subscription)
+                    self._subscribe(message._replace(parameter1=server_id))
+
     def _unsubscribe(self, message: ca.Message) -> None:
-        if self._cancel(message.parameter2):
+        owner = self._clients.get(message.parameter1)
+        withheld = owner is not None and owner.asked.pop(message.parameter2, None) is not None
+        if self._cancel(message.parameter2) or withheld:
             self.write(ca.pack(ca.EVENT_ADD, message.data_type, 0, message.parameter1, message.parameter2))
         else:
             self.close(f"unknown subscription id {message.parameter2}")
@@ -326,6 +372,9 @@ class Circuit(Outbox, asyncio.Protocol):
         if client is None:
             return
         data_type, count = message.data_type, message.elements
+        if not client.rights & ca.RIGHT_READ:
+            self._forbid(message, client)
+            return
         if not readable(data_type) or count > client.channel.native(client.long_string)[1]:
             status = ca.BAD_COUNT if readable(data_type) else ca.BAD_TYPE
             self._refuse(message, client.cid, status, "type or count is not acceptable")
@@ -341,32 +390,50 @@ class Circuit(Outbox, asyncio.Protocol):
             status, count, payload = ca.GET_FAILED, 0, b""
         self.write(ca.pack(message.command, data_type, count, status, message.parameter2, payload))
 
+    def _forbid(self, message: ca.Message, client: Client) -> None:
+        """A get of what the client may not read."""
+        if message.command == ca.READ or not readable(message.data_type):
+            self._refuse(message, client.cid, ca.NO_READ_ACCESS, "no read access")
+        else:
+            self._withhold(message, client)
+
     def _write(self, message: ca.Message) -> None:
         client = self._client(message)
         if client is None:
             return
-        if not client.channel.rights() & ca.RIGHT_WRITE:
+        if not client.rights & ca.RIGHT_WRITE:
+            self.service.denied(client.channel, "", self._who(), None)
             self._answer_put(message, client, ca.NO_WRITE_ACCESS)
             return
         if message.elements > client.channel.native(client.long_string)[1]:
-            self._answer_put(message, client, ca.BAD_COUNT)
+            self._deny(message, client, ca.BAD_COUNT, f"{message.elements} elements are more than it has")
             return
         try:
             value = decode(client.channel, message.data_type, message.elements, message.payload)
-        except NotConverted:
-            self._answer_put(message, client, ca.PUT_FAILED)
+        except NotConverted as error:
+            self._deny(message, client, ca.PUT_FAILED, str(error) or "the value is none of its type")
             return
         self.service.begin(self._put(message, client, value))
 
+    def _who(self) -> Put:
+        return Put(self.user, self.host, self.address, self)
+
+    def _deny(self, message: ca.Message, client: Client, status: int, reason: str) -> None:
+        """Refuse a put whose value is none for the PV."""
+        self.service.denied(client.channel, "", self._who(), Refusal(Layer.VALUE, reason))
+        self._answer_put(message, client, status)
+
     async def _put(self, message: ca.Message, client: Client, value: Any) -> None:
-        status = ca.NORMAL
+        status, channel = ca.NORMAL, client.channel
         try:
-            await client.channel.put(value, Put(self.user, self.host, self.address))
+            await channel.put(value, self._who())
         except PutFailed as failure:
-            log.info("put of %s@%s to %s failed: %s", self.user, self.peer, client.channel.pvname, failure)
-            status = ca.PUT_FAILED
+            log.info("put of %s@%s to %s failed: %s", self.user, self.peer, channel.pvname, failure)
+            if isinstance(failure, NotSettable):
+                self.service.denied(channel, value, self._who(), Refusal(Layer.DEVICE, str(failure)))
+            status = ca.NO_WRITE_ACCESS if failure.by_rights else ca.PUT_FAILED
         except Exception:  # a task ends here, and reports
-            log.exception("put to %s broke", client.channel.pvname)
+            log.exception("put to %s broke", channel.pvname)
             status = ca.PUT_FAILED
         self._answer_put(message, client, status)
 

@@ -8,11 +8,13 @@ import socket
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from gateway.access.judge import Refusal
 from gateway.core.errors import AcgateError
 from iocs.environment import CaSettings
 from iocs.fast.circuit import Circuit
 from iocs.fast.search import SearchResponder, open_search, send_beacons
 from iocs.fast.stepping import Stepping
+from iocs.put import Put
 from iocs.served import Served
 from iocs.store import Store
 
@@ -32,6 +34,23 @@ class Channels(Protocol):
         """The channel of a name, made when this is the first time, and whether a long string is asked for."""
         ...
 
+    def rights(self, channel: Served, who: Put) -> int:
+        """Access rights of one client."""
+        ...
+
+    @property
+    def restricts(self) -> bool:
+        """Whether rights depend on the client, and may change."""
+        ...
+
+    def ended(self, circuit: Circuit) -> None:
+        """A circuit is gone, and with it what was kept for it."""
+        ...
+
+    def denied(self, channel: Served, value: Any, put: Put, refusal: Refusal | None) -> None:
+        """A put never came to its device: tell the journal and the outcome PVs. None: for want of rights."""
+        ...
+
 
 class PortTaken(AcgateError):
     """The TCP port of the server is in use."""
@@ -40,13 +59,13 @@ class PortTaken(AcgateError):
 class CaServer:
     """Serves channels until it is stopped. The hot path and every other message go through `Circuit`."""
 
-    most_channels = 60_000  # of one circuit
-
     def __init__(self, channels: Channels, store: Store, settings: CaSettings) -> None:
         self.channels, self.store, self.settings = channels, store, settings
-        self.largest = settings.largest
+        self.largest, self.most_channels, self.most_monitors = settings.largest, settings.channels, settings.monitors
         self.circuits: set[Circuit] = set()
-        self.find, self.known = channels.find, channels.known
+        self.refused = 0  # circuits, since the start
+        self.find, self.known, self.denied = channels.find, channels.known, channels.denied
+        self.rights = channels.rights
         self._servers: list[asyncio.Server] = []
         self._searches: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()  # beacons and the sweep
@@ -136,12 +155,28 @@ class CaServer:
         if not self.welcome(circuit.address):
             log.warning("circuit of %s refused: not in gateway.allow", circuit.peer)
             return False
+        same = sum(other.address == circuit.address for other in self.circuits)
+        if len(self.circuits) >= self.settings.circuits or same >= self.settings.circuits_per_address:
+            self.refused += 1
+            log.warning("circuit of %s refused: %d are open, %d of its address", circuit.peer, len(self.circuits), same)
+            return False
         self.circuits.add(circuit)
         return True
 
     def closed(self, circuit: Circuit) -> None:
         """Forget a circuit."""
         self.circuits.discard(circuit)
+        self.channels.ended(circuit)
+
+    @property
+    def restricts(self) -> bool:
+        """Whether rights depend on the client, and may change."""
+        return self.channels.restricts
+
+    def reassess(self) -> None:
+        """Tell every client what it may do now."""
+        for circuit in tuple(self.circuits):
+            circuit.reassess()
 
     async def _sweep(self) -> None:
         """Drop clients that have taken nothing for too long."""

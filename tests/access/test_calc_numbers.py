@@ -55,4 +55,5 @@ def test_modulo_is_that_of_the_integers(a: float, b: float) -> None:
 
 def test_powers_at_the_edges() -> None:
     assert [math.inf, -math.inf, math.inf] == [numbers.power(1e200, 2), numbers.power(-1e200, 3), numbers.power(0, -1)]
+    assert [-math.inf, math.inf] == [numbers.power(-0.0, -1), numbers.power(-0.0, -2)]
     assert math.isnan(numbers.power(-8, 0.5))

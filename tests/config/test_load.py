@@ -110,7 +110,6 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
     )
 
     assert list(loaded(text).notes) == [
-        "gw.yaml:1: gateway.access_file: is not in this version and has no effect",
         "gw.yaml:1: gateway.http: is not in this version and has no effect",
         "gw.yaml:4: on_demand: is not in this version and has no effect",
         "gw.yaml:5: history: is not in this version and has no effect",

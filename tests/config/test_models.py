@@ -5,21 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from gateway.config.models import CommandSection, ConfigFile, DeviceEntry, GatewaySection, ReadWrite, json_schema
-
-
-@pytest.mark.parametrize(("text", "expected"), [("on", True), ("OFF", False), (True, True), (False, False)])
-def test_writes_is_on_or_off_as_yaml_readers_give_it(text: object, expected: bool) -> None:
-    assert expected is GatewaySection.model_validate({"writes": text}).writes
-
-
-def test_writes_are_off_by_default() -> None:
-    assert GatewaySection().writes is False
-
-
-def test_writes_that_are_neither_on_nor_off_are_refused() -> None:
-    with pytest.raises(ValidationError, match="is on or off, not 3"):
-        GatewaySection.model_validate({"writes": 3})
+from gateway.config.gateway_section import GatewaySection
+from gateway.config.models import CommandSection, ConfigFile, DeviceEntry, ReadWrite, json_schema
 
 
 def test_lists_may_be_words_divided_by_commas_or_spaces() -> None:
@@ -64,26 +51,3 @@ def test_the_schema_is_json_and_names_every_key_of_a_device() -> None:
 
     assert set(schema["$defs"]["DeviceEntry"]["properties"]) == set(DeviceEntry.model_fields)
     assert schema["title"] == "acgate configuration"
-
-
-@pytest.mark.parametrize(
-    ("section", "said"),
-    [
-        ({"allow": ["127.0.0.0/40"]}, "'127.0.0.0/40' is no network; write for example 127.0.0.0/8"),
-        ({"interfaces": "eth0"}, "'eth0' is no IPv4 address; write for example 127.0.0.1"),
-    ],
-)
-def test_addresses_are_checked_before_anything_runs(section: object, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        GatewaySection.model_validate(section)
-
-
-def test_a_network_may_be_an_address_within_it() -> None:
-    assert GatewaySection.model_validate({"allow": "192.0.2.7/24"}).allow == ("192.0.2.7/24",)
-
-
-def test_the_pace_of_alarm_blocks_is_an_event_that_gives_a_stream() -> None:
-    assert "p,500" == GatewaySection(alarm_event="p,500").alarm_event
-    for text, said in (("often", "invalid event"), ("N", "no stream of readings")):
-        with pytest.raises(ValidationError, match=said):
-            GatewaySection(alarm_event=text)

@@ -61,4 +61,13 @@ def identity(rows: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
 def device_plan(
     name: str = "Z:ACLTST", confirm: Confirm | None = None, reading_row: int = -1, setting_row: int = -1
 ) -> DevicePlan:
-    return DevicePlan(name, DeviceInfo(name), Route(("dpm",), ("dpm",)), True, confirm, 5.0, reading_row, setting_row)
+    return DevicePlan(
+        name,
+        DeviceInfo(name),
+        Route(("dpm",), ("dpm",)),
+        True,
+        confirm,
+        5.0,
+        reading_row=reading_row,
+        setting_row=setting_row,
+    )

@@ -15,8 +15,13 @@ from devices.device import Device
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
+from gateway.access.judge import Rules
+from gateway.access.lease import Leases
+from gateway.access.lock import Locks
+from gateway.access.rate import RateLimit, Rates
 from gateway.core.batch import ReadingBatch, batch_of
 from gateway.core.errors import Refused
+from gateway.core.put_row import PutRow
 from gateway.core.status import OK, Status
 from gateway.core.values import Reading, Value
 from gateway.core.write_state import WriteState
@@ -28,6 +33,8 @@ from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
 from iocs.group import Ioc
+from iocs.guard import Guard
+from iocs.lease import LeaseGroup
 from iocs.publisher import Publisher
 from iocs.serve import serve
 from iocs.store import Store
@@ -50,6 +57,29 @@ def ca_settings(**changes: object) -> CaSettings:
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
+def rules_that(writes: bool, **changed: object) -> Rules:
+    """Rules that limit nothing but what is changed."""
+    unlimited = RateLimit(0)
+    rules = Rules(writes, Leases(3600), Locks(3600), Rates(unlimited, unlimited, unlimited))
+    return replace(rules, **changed)  # type: ignore[arg-type]
+
+
+class MemoryJournal:
+    """Keeps the rows of puts where a test can look at them."""
+
+    def __init__(self) -> None:
+        self.rows: list[PutRow] = []
+
+    def record(self, row: PutRow) -> None:
+        self.rows.append(row)
+
+    def trouble(self) -> str:
+        return ""
+
+    def stop(self) -> bool:
+        return True
+
+
 @contextmanager
 def connected(*entries: str, **changes: object) -> Iterator[tuple["Serving", CaClient]]:
     """A server over a plan of these devices, and a client of it; `changes` are of the server's settings."""
@@ -65,9 +95,11 @@ class Serving:
 
     fast = True
 
-    def __init__(self, plan: Plan, settings: CaSettings | None = None, most_channels: int = 60_000) -> None:
+    def __init__(self, plan: Plan, settings: CaSettings | None = None, **rules: object) -> None:
         self.plan, self.settings = plan, settings or ca_settings()
         self.clock = SystemClock()
+        self.journal = MemoryJournal()
+        self.guard = Guard(rules_that(plan.writes, **rules), self.clock, self.journal)
         self.table = DeviceTable(plan.watches, plan.buffer, self.clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.store = Store(len(plan.watches))
@@ -76,7 +108,6 @@ class Serving:
         self.pull = PullQueue(100, taken=self._taken)
         self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2)
         self.figure = 1.0  # what the gateway's own PV GW1:FIGURE shows
-        self._most_channels = most_channels
         self._ready = threading.Event()
         self._death: BaseException | None = None
         self._worker = Worker("test server", self._run, self._died)
@@ -153,6 +184,7 @@ class Serving:
             self.table,
             self.store,
             self.clock,
+            self.guard,
             self.devices,
             self.publisher.drain,
             self.push.dropped_of,
@@ -162,7 +194,7 @@ class Serving:
             self.fast,
         )
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
-        self.channels = Channels(self.ioc, own)
+        self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock))
         self.writers.start()
         try:
             await serve(
@@ -175,7 +207,6 @@ class Serving:
 
     async def _begin(self, server: CaServer) -> None:
         self.server = server
-        server.most_channels = self._most_channels
         self._ready.set()
 
     async def _end_writers(self) -> None:

@@ -11,11 +11,12 @@ from caproto._dbr import DBR_TYPES, native_type
 
 from gateway.core.severity import UDF, Alarm
 from gateway.plan.model import PvType
-from iocs.channel import Channel, Put, PutFailed, epics_stamp
+from iocs.channel import Channel, epics_stamp
 from iocs.channel_types import empty_value
 from iocs.fast.dbr import NotConverted
 from iocs.fast.dbr import encode as encode_shown
 from iocs.fast.encode import decode, run_now
+from iocs.put import Put, PutFailed
 from tests.iocs.making import STAMP, channel, spec
 
 SECONDS, NANOSECONDS = 1_700_000_000 - 631_152_000, 250_000_000

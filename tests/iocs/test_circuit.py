@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gateway.core.status import DISCONNECTED
-from tests.iocs.serving import ARRAY, BIG, READING, SECONDS, STAMP, WRITABLE, Serving, connected
+from tests.iocs.serving import ARRAY, BIG, READING, SECONDS, STAMP, WRITABLE, Serving, ca_settings, connected
 from tests.plan.planning import planned
 from tests.support import ca_client as ca
 from tests.support.leaks import no_leaks as no_leaks
@@ -276,7 +276,8 @@ def test_a_second_subscription_with_the_same_id_is_refused() -> None:
 
 
 def test_channels_and_subscriptions_of_a_circuit_are_capped() -> None:
-    with Serving(planned(READING), most_channels=10) as served, served.client() as client, served.client() as other:
+    capped = Serving(planned(READING), ca_settings(channels=10, monitors=10))
+    with capped as served, served.client() as client, served.client() as other:
         channels = [client.create("M:OUTTMP") for _ in range(10)]
         with pytest.raises(LookupError):
             client.create("M:OUTTMP")

@@ -231,7 +231,7 @@ def test_a_refusal_by_policy_touches_no_alarm_and_no_value() -> None:
             assert (0, 0) == alarm(client, name)
         assert "DENIED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
         assert "Z:ACLTST:SP takes" not in text(client, "Z:ACLTST:WR:MSG")
-        assert "Z:ACLTST takes values from 0 to 100 mA" == text(client, "Z:ACLTST:WR:MSG")
+        assert "Z:ACLTST takes values from 0 to 100 mA (limits)" == text(client, "Z:ACLTST:WR:MSG")
         assert [] == served.backend.writes
 
 
@@ -243,7 +243,7 @@ def test_a_put_that_the_queue_does_not_take_is_refused_and_touches_no_alarm() ->
         served.pull.close()
         assert PUT_FAILED == client.put(setpoint, 5.0)
         assert (10.0, 0, 0) == client.get_time(setpoint)[:3]
-        assert "the gateway is ending and takes no more settings" == text(client, "Z:ACLTST:WR:MSG")
+        assert "the gateway is ending and takes no more settings (queue)" == text(client, "Z:ACLTST:WR:MSG")
 
 
 def test_a_confirmed_put_completes_when_the_readback_is_near() -> None:

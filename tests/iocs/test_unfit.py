@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 
 from gateway.plan.model import PvSpec, PvType, Role
-from iocs.unfit import unfit
+from iocs.unfit import beyond, misfit
 
 SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, low=-1.0, high=5.0, units="mA")
+
+
+def unfit(spec: PvSpec, value: object) -> str:
+    return misfit(spec, value) or beyond(spec, value)
 
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, 5.0])

@@ -151,7 +151,9 @@ def search(
 class CaClient:
     """One circuit. Messages that nobody waited for stay in `inbox`, in order."""
 
-    def __init__(self, port: int, host: str = "127.0.0.1", receive_buffer: int = 0, hello: bool = True) -> None:
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", receive_buffer: int = 0, hello: bool = True, user: str = "alice"
+    ) -> None:
         self.link = socket.socket()
         if receive_buffer:
             self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -161,7 +163,7 @@ class CaClient:
         self._rest = b""
         self._number = 0
         if hello:
-            self.send(pack(0, 0, 13) + pack(20, payload=b"alice\0") + pack(21, payload=b"console\0"))
+            self.send(pack(0, 0, 13) + pack(20, payload=user.encode() + b"\0") + pack(21, payload=b"console\0"))
             self.take(0)
 
     def __enter__(self) -> "CaClient":

@@ -73,7 +73,8 @@ def write_config(setup: Setup, folder: Path, backend: str, flood: str = "") -> P
     second = f', flood: {{url: "{flood}"}}' if flood else ""
     config = folder / "gateway.yaml"
     config.write_text(
-        f"gateway: {{name: {GATEWAY}, interfaces: [127.0.0.1], writes: on, buffer: {setup.buffer}}}\n"
+        f"gateway: {{name: {GATEWAY}, interfaces: [127.0.0.1], writes: on, buffer: {setup.buffer},\n"
+        "  limits: {puts_per_client: 0, puts_per_pv: 0, puts_total: 0}}\n"
         f'backends: {{dpm: {{url: "{backend}"}}{second}}}\n'
         "devices:\n  - include: devices.csv\n",
         "utf-8",

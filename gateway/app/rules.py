@@ -1,0 +1,122 @@
+"""What the configuration says of puts -> the rules that the guard asks; the access file, read when it changes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from gateway.access.acf import AccessFile, parse_acf
+from gateway.access.judge import Rules
+from gateway.access.lease import Leases
+from gateway.access.lock import Locks
+from gateway.access.rate import RateLimit, Rates
+from gateway.app.config_file import read_text
+from gateway.config.gateway_section import GatewaySection
+from gateway.core.errors import BadInput
+from gateway.core.ports import Clock
+from gateway.history.journal import FileJournal
+
+log = logging.getLogger("acgate.access")
+LOOK = 0.2  # s between two looks at the inputs of the access file
+LOOK_AT_FILE = 1.0  # s between two looks at the file itself
+
+
+def rules_of(section: GatewaySection, folder: Path) -> Rules:
+    """The rules at the start; BadInput where the access file cannot be used. Its name is relative to `folder`."""
+    limits = section.limits
+    return Rules(
+        section.writes,
+        Leases(section.lease_longest),
+        Locks(section.lock_longest),
+        Rates(RateLimit(limits.puts_per_client), RateLimit(limits.puts_per_pv), RateLimit(limits.puts_total)),
+        tuple(IPv4Network(network, strict=False) for network in section.allow_write),
+        read_acf(folder / section.access_file) if section.access_file is not None else None,
+        lease_needed=section.lease,
+    )
+
+
+def read_acf(path: Path) -> AccessFile:
+    """The rules of a file, its notes logged; BadInput says what is wrong."""
+    file = parse_acf(read_text(path, "name an access security file"), str(path))
+    for note in file.notes:
+        log.warning("%s", note)
+    return file
+
+
+def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJournal | None:
+    """The journal of puts, not started yet; its file is relative to `folder`."""
+    if section.audit is None:
+        return None
+    server = None
+    if section.audit.caputlog is not None:
+        host, _, port = section.audit.caputlog.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            given = section.audit.caputlog
+            raise BadInput(f"gateway.audit.caputlog: {given!r} is no host:port; write for example 127.0.0.1:7011")
+        server = host, int(port)
+    return FileJournal(folder / section.audit.file, section.name, clock, server)
+
+
+class AccessWatch:
+    """Keeps the rules up to date: a file that changes is read again, the last good one stays when it is wrong.
+
+    `changed` is called on the loop after anything that rights depend on has changed. `state` is for the diagnostics.
+    """
+
+    def __init__(
+        self, rules: Rules, path: Path, value_of: Callable[[str], float | None], changed: Callable[[], None]
+    ) -> None:
+        self.rules, self.path, self.changed = rules, path, changed
+        self.state = "OK"
+        self.reloads = 0
+        self._value_of = value_of
+        self._values: dict[str, float | None] = {}
+        self._seen = self._stamp()
+        rules.value_of = self._values.get
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        looks = round(LOOK_AT_FILE / LOOK)
+        while True:
+            for look in range(looks):
+                moved = self.look_at_inputs()
+                if look == 0:
+                    moved = await asyncio.to_thread(self.look_at_file) or moved
+                if moved:
+                    self.changed()
+                await asyncio.sleep(LOOK)
+
+    def look_at_inputs(self) -> bool:
+        """Bring the inputs of the rules up to date; whether one has changed."""
+        assert self.rules.file is not None, "there is a watch only where there is a file"
+        now = {name: self._value_of(name) for name in self.rules.file.inputs()}
+        moved = now != self._values
+        self._values.clear()
+        self._values.update(now)
+        return moved
+
+    def look_at_file(self) -> bool:
+        """Read the file again when it is another one; whether the rules are new."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            file = read_acf(self.path)
+        except BadInput as error:
+            self.state = str(error)
+            log.error("%s; the rules from before stay", error)
+            return False
+        self.rules.file = file
+        self.state = "OK"
+        self.reloads += 1
+        log.info("%s was read again", self.path)
+        return True
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,144 @@
+"""Guard: asks every layer before a put is sent, keeps leases and locks, and writes the journal. On the loop."""
+
+import itertools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gateway.access.acf import Access
+from gateway.access.judge import STEPS, Layer, Refusal, Rules, Step, Wish, judge
+from gateway.access.rules import Client
+from gateway.access.step import NO_LIMIT
+from gateway.core.ports import Clock
+from gateway.core.put_row import PutJournal, PutRow, shown
+from gateway.core.write_state import WriteState
+from gateway.plan.model import DevicePlan, PvSpec, PvType
+from iocs.put import RIGHTS as _RIGHTS
+from iocs.put import Put
+from iocs.unfit import beyond, misfit
+
+ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
+RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)
+RIGHTS_WITHOUT_DEVICE = tuple(step for step in RIGHTS if step[0] is not Layer.DEVICE)
+TO_LOCK = tuple(step for step in STEPS if step[0] in (*(layer for layer, _ in RIGHTS), Layer.LOCK))
+
+
+@dataclass(slots=True)
+class Judged:
+    """A put on its way: what the journal will say of it."""
+
+    id: str
+    time_ns: int
+    spec: PvSpec
+    put: Put
+    old: str
+    new: str
+
+
+class Guard:
+    """The rules of one gateway as they hold now."""
+
+    def __init__(self, rules: Rules, clock: Clock, journal: PutJournal | None = None) -> None:
+        self.rules, self.clock, self.journal = rules, clock, journal
+        self._born = clock.monotonic()
+        self._accepted: dict[str, float] = {}  # device: time of its last accepted put
+        start = clock.now_ns() // 1_000_000
+        self._ids = (f"{start:x}-{number}" for number in itertools.count(1))
+
+    @property
+    def restricts(self) -> bool:
+        """Whether rights depend on the client at all."""
+        return self.rules.file is not None or bool(self.rules.networks)
+
+    def access(self, group: str, level: int, client: Client) -> tuple[bool, bool]:
+        """Whether a client may read, and whether it may write as far as access security and networks say."""
+        access = self.rules.access(group, level, client)
+        wish = Wish("", "", True, client, None, 0.0, group, level)
+        return access >= Access.READ, judge(wish, self.rules, RIGHTS[2:]) is None
+
+    def refusal(
+        self, spec: PvSpec, device: DevicePlan, value: Any, put: Put, confirmed: Callable[[], Any]
+    ) -> Refusal | None:
+        """The first layer that refuses, or None; then the put is counted. `confirmed` gives the last readback."""
+        now = self.clock.monotonic()
+        limited = spec.type is PvType.DOUBLE and device.step.any
+        held = confirmed() if limited else None
+        wish = Wish(
+            spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, 0,
+            misfit(spec, value), beyond(spec, value),
+            value if limited else 0.0, held if isinstance(held, float | np.ndarray) else None,
+            now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,
+        )  # fmt: skip
+        found = judge(wish, self.rules)
+        if found is None:
+            self.rules.passed(wish)
+        return found
+
+    def may_lock(self, spec: PvSpec, device: DevicePlan, put: Put) -> Refusal | None:
+        """Whether a client may take, or give back, the lock of a device."""
+        wish = Wish(
+            spec.name, device.name, spec.writable, put.client, put.circuit, self.clock.monotonic(), device.group
+        )
+        return judge(wish, self.rules, TO_LOCK)
+
+    def why_not(self, spec: PvSpec, group: str, level: int, put: Put, device: str) -> Refusal:
+        """Who forbids a client to write a PV that it has no right to write."""
+        wish = Wish(spec.name, device, spec.writable, put.client, put.circuit, 0.0, group, level)
+        found = judge(wish, self.rules, RIGHTS)
+        return found or Refusal(Layer.ACCESS, f"the rights to {spec.name} have just changed; try again")
+
+    def may(
+        self, spec: PvSpec, put: Put, steps: tuple[tuple[Layer, Step], ...], group: str = "DEFAULT", level: int = 0
+    ) -> Refusal | None:
+        """What some of the layers say of a put that goes to no device."""
+        return judge(Wish(spec.name, "", spec.writable, put.client, put.circuit, 0.0, group, level), self.rules, steps)
+
+    def may_break(self, spec: PvSpec, put: Put) -> Refusal | None:
+        """Whether a client may break the locks of others."""
+        file = self.rules.file
+        if file is None or ADMINISTRATORS not in file.groups:
+            reason = f"nobody may break locks: the access file has no ASG({ADMINISTRATORS}) with rules for WRITE"
+            return Refusal(Layer.ACCESS, reason)
+        wish = Wish(spec.name, "", spec.writable, put.client, put.circuit, 0.0, ADMINISTRATORS)
+        return judge(wish, self.rules, RIGHTS)
+
+    def accepted(self, device: str) -> None:
+        """A put of the device was accepted by the backend."""
+        self._accepted[device] = self.clock.monotonic()
+
+    def ended(self, circuit: Hashable) -> list[str]:
+        """A circuit is gone: its lease and its locks end; the devices that it had locked."""
+        self.rules.leases.end(circuit)
+        return self.rules.locks.end(circuit)
+
+    def begin(self, spec: PvSpec, put: Put, new: Any, old: Any) -> Judged:
+        """Give a put its id, and remember what the journal needs."""
+        return Judged(next(self._ids), self.clock.now_ns(), spec, put, "" if old is None else shown(old), shown(new))
+
+    def record(
+        self, judged: Judged, layer: str, state: WriteState, message: str, readback: float | None = None
+    ) -> None:
+        """Write the row of a put: exactly one for each."""
+        if self.journal is None:
+            return
+        spec, put = judged.spec, judged.put
+        self.journal.record(
+            PutRow(
+                judged.id,
+                judged.time_ns,
+                spec.name,
+                spec.device,
+                put.user,
+                put.host,
+                put.address,
+                judged.old,
+                judged.new,
+                layer,
+                state.name,
+                message,
+                "" if readback is None else f"{readback:g}",
+                self.clock.now_ns(),
+            )
+        )

@@ -20,7 +20,7 @@ from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
-from gateway.app.rules import AccessWatch, journal_of, rules_of
+from gateway.app.rules import AccessWatch, journal_of, notes_of, rules_of
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
@@ -284,6 +284,8 @@ def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], sto
         if journal is not None and section.audit is not None and section.audit.required:
             rules.audit = journal.trouble
         guard = Guard(rules, clock, journal)
+        for note in notes_of(rules.file, plan) if rules.file is not None else ():
+            log.warning("%s", note)
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)

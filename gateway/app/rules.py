@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from gateway.access.acf import AccessFile, parse_acf
+from gateway.access.acf import DEFAULT, AccessFile, parse_acf
 from gateway.access.judge import Rules
 from gateway.access.lease import Leases
 from gateway.access.lock import Locks
@@ -16,6 +16,8 @@ from gateway.config.gateway_section import GatewaySection
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
 from gateway.history.journal import FileJournal
+from gateway.plan.family import find
+from gateway.plan.model import Plan
 
 log = logging.getLogger("acgate.access")
 LOOK = 0.2  # s between two looks at the inputs of the access file
@@ -37,11 +39,20 @@ def rules_of(section: GatewaySection, folder: Path) -> Rules:
 
 
 def read_acf(path: Path) -> AccessFile:
-    """The rules of a file, its notes logged; BadInput says what is wrong."""
-    file = parse_acf(read_text(path, "name an access security file"), str(path))
-    for note in file.notes:
-        log.warning("%s", note)
-    return file
+    """The rules of a file; BadInput says what is wrong."""
+    return parse_acf(read_text(path, "name an access security file"), str(path))
+
+
+def notes_of(file: AccessFile, plan: Plan) -> Iterator[str]:
+    """What of an access file will not work as written, beside a plan."""
+    yield from file.notes
+    for group in sorted({device.group for device in plan.devices.values()} - set(file.groups)):
+        devices = [name for name, device in plan.devices.items() if device.group == group]
+        shown = f"{devices[0]} and {len(devices) - 1} more are" if len(devices) > 1 else f"{devices[0]} is"
+        yield f"{file.name}: there is no ASG({group}), in which {shown}; ASG({DEFAULT}) holds for them"
+    for name in sorted(file.inputs()):
+        if not name.startswith(f"{plan.gateway}:") and find(plan, name.removesuffix(".VAL")) is None:
+            yield f"{file.name}: the input {name} is no PV of this gateway; rules that read it never hold"
 
 
 def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJournal | None:

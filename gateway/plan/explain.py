@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from math import isfinite
 
+from gateway.access.acf import Access, AccessFile
 from gateway.access.judge import Layer
+from gateway.access.rules import Client, decide, why_not
 from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, Config
 from gateway.core.errors import BadInput
@@ -65,15 +67,18 @@ class Question:
     device: DevicePlan
     user: str = ""
     host: str = ""
+    file: AccessFile | None = None
 
 
-def explain(config: Config, plan: Plan, name: str, user: str = "", host: str = "") -> Explanation:
-    """The explanation of a PV; BadInput when there is none of that name."""
+def explain(
+    config: Config, plan: Plan, name: str, user: str = "", host: str = "", file: AccessFile | None = None
+) -> Explanation:
+    """The explanation of a PV; BadInput when there is none of that name. `file` is the access file, if any."""
     spec = find(plan, name.removesuffix(".VAL"))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]
-    question = Question(config, plan, spec, device, user, host)
+    question = Question(config, plan, spec, device, user, host, file)
     request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
     return Explanation(
         spec,
@@ -151,28 +156,52 @@ def _settable(question: Question) -> str:
 
 
 def _network(question: Question) -> Iterator[Judgement]:
-    allow, host = question.config.gateway.allow, question.host
-    if not allow:
+    section = question.config.gateway
+    if not section.allow and not section.allow_write:
         yield Judgement(Layer.NETWORK.value, True, "gateway.allow names no network: all who reach the interfaces")
-        return
-    networks = ", ".join(allow)
+    for key, networks, what in (("allow", section.allow, "connect"), ("allow_write", section.allow_write, "set")):
+        if networks:
+            yield _inside(question.host, f"gateway.{key}", networks, what)
+
+
+def _inside(host: str, key: str, networks: tuple[str, ...], what: str) -> Judgement:
+    listed = ", ".join(networks)
     try:
         address = IPv4Address(host)
     except AddressValueError:
         said = f"{host!r} is no address" if host else "no address was said"
-        yield Judgement(Layer.NETWORK.value, None, f"{said}; gateway.allow lets {networks} connect")
-        return
-    inside = any(address in IPv4Network(network, strict=False) for network in allow)
-    word = "is in" if inside else "is in none of"
-    yield Judgement(Layer.NETWORK.value, inside, f"{host} {word} gateway.allow ({networks})")
+        return Judgement(Layer.NETWORK.value, None, f"{said}; {key} lets {listed} {what}")
+    inside = any(address in IPv4Network(network, strict=False) for network in networks)
+    return Judgement(Layer.NETWORK.value, inside, f"{host} {'is in' if inside else 'is in none of'} {key} ({listed})")
 
 
 def _access(question: Question) -> Iterator[Judgement]:
-    file, user = question.config.gateway.access_file, question.user
+    file, group = question.file, question.device.group
     if file is None:
-        yield Judgement(Layer.ACCESS.value, True, f"there is no access file: {user or 'every user'} may")
-    else:
-        yield Judgement(Layer.ACCESS.value, None, f"what {file} gives to {user or 'the user'} is not judged here")
+        yield Judgement(Layer.ACCESS.value, True, f"there is no access file: {question.user or 'every user'} may")
+        return
+    client = Client(question.user, question.host, question.host)
+    decision = decide(file, group, 0, client, _no_value)
+    if decision.access is Access.WRITE:
+        yield Judgement(Layer.ACCESS.value, True, f"{decision.place} gives {question.user or 'everybody'} WRITE")
+        return
+    reason = why_not(file, group, 0, client, _no_value)
+    # what only an input forbids is not known here: nobody is asked
+    yield Judgement(Layer.ACCESS.value, None if "a valid value of" in reason else False, reason)
+
+
+def _no_value(_: str) -> float | None:
+    """The value of an input, which nobody is asked for."""
+    return None
+
+
+def _states(question: Question) -> Iterator[Judgement]:
+    section = question.config.gateway
+    if question.spec.writable:
+        yield Judgement(Layer.LOCK.value, None, f"refused while another client holds {question.device.name}:LOCK")
+        if section.lease:
+            minutes = f"needs a lease: put minutes to {section.name}:LEASE first"
+            yield Judgement(Layer.LEASE.value, None, minutes)
 
 
 def _route(question: Question) -> Iterator[Judgement]:
@@ -210,6 +239,13 @@ def _value(question: Question) -> Iterator[Judgement]:
         ends = [f"{word} {end:g}" for word, end in (("from", spec.low), ("to", spec.high)) if isfinite(end)]
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
         yield Judgement(Layer.LIMITS.value, None, said)
+        step = question.device.step
+        bounds = [f"{word} {end:g}" for word, end in (("a put", step.step), ("a second", step.slew)) if isfinite(end)]
+        if bounds:
+            reason = f"the largest change of {' and of '.join(bounds)} {spec.units}".rstrip()
+            yield Judgement(Layer.STEP.value, None, f"{reason}, from what the front end holds")
 
 
-STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (_writes, _device, _network, _access, _route, _value)
+STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (
+    _writes, _device, _network, _access, _states, _route, _value,
+)  # fmt: skip

@@ -2,11 +2,13 @@
 
 import pytest
 
+from gateway.access.acf import parse_acf
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
 from gateway.plan.explain import Choice, Explanation, Judgement, explain
+from gateway.plan.model import Plan
 from tests.config.loading import loaded
 
 TEXT = """
@@ -32,6 +34,13 @@ def asked(
 ) -> Explanation:
     config: Config = loaded(TEXT.format(writes=writes, gateway=gateway, auth=auth))
     return explain(config, build_plan(config, INFOS)[0], pv, user, host)
+
+
+def configured(device: str, gateway: str = "") -> tuple[Config, Plan]:
+    """One writable device with these keys."""
+    text = f"gateway: {{writes: on{gateway}}}\nbackends: {{sim: {{url: 'sim:'}}}}\n"
+    config = loaded(text + f"devices:\n  - {{device: 'Z:ACLTST', writable: true, {device}}}\n")
+    return config, build_plan(config, {})[0]
 
 
 def choice(found: Explanation, operation: str) -> Choice:
@@ -86,7 +95,7 @@ def test_a_put_that_would_be_sent_says_what_every_layer_thinks() -> None:
 
     assert found.refusal is None
     assert [(one.layer, one.passes) for one in found.put] == [
-        ("writes", True), ("device", True), ("network", True), ("access security", True), ("route", True),
+        ("writes", True), ("device", True), ("network", True), ("access security", True), ("lock", None), ("route", True),
         ("type and length", None), ("limits", None),
     ]  # fmt: skip
     assert layer(found, "device").reason == "writable, gw.yaml:9; sends Z:ACLTST.SETTING@N"
@@ -161,11 +170,38 @@ def test_credentials_are_for_the_service_to_judge() -> None:
     assert layer(asked("D:GAINS:SP", auth=", auth: {kerberos: {}}"), "credentials").passes is None
 
 
-def test_an_access_file_is_not_judged_here() -> None:
-    found = asked("Z:ACLTST", gateway=", access_file: a.acf")
+def test_an_access_file_says_who_may() -> None:
+    file = parse_acf(
+        """UAG(ops) {jane}
+        ASG(DEFAULT) { INPA(GW:BEAM) RULE(1,READ) RULE(1,WRITE){UAG(ops)} RULE(1,WRITE){CALC("A=0")} }
+        ASG(SHUT) { RULE(1,READ) }""",
+        "a.acf",
+    )
 
-    assert layer(found, "access security") == Judgement(
-        "access security", None, "what a.acf gives to the user is not judged here"
+    def access(user: str, group: str = "DEFAULT") -> Judgement:
+        config, plan = configured(f"group: {group}")
+        return layer(explain(config, plan, "Z:ACLTST:SP", user, "192.0.2.7", file), "access security")
+
+    assert access("jane") == Judgement("access security", True, "a.acf:2 ASG(DEFAULT) gives jane WRITE")
+    unknown = access("eve")  # what only an input decides is not known here
+    assert unknown.passes is None
+    assert "line 2 needs a valid value of GW:BEAM, the input A of CALC 'A=0'" in unknown.reason
+    shut = access("jane", "SHUT")
+    assert (shut.passes, shut.reason) == (
+        False, "a.acf: ASG(SHUT) gives jane@192.0.2.7 no WRITE: no rule gives it to anybody",
+    )  # fmt: skip
+
+
+def test_what_only_a_running_gateway_knows_is_told_as_such() -> None:
+    config, plan = configured("step: 2, slew: 5", ", lease: on, allow_write: 192.0.2.0/24")
+    found = explain(config, plan, "Z:ACLTST:SP", host="10.0.0.1")
+    assert layer(found, "network") == Judgement(
+        "network", False, "10.0.0.1 is in none of gateway.allow_write (192.0.2.0/24)"
+    )
+    assert layer(found, "lock").reason == "refused while another client holds Z:ACLTST:LOCK"
+    assert layer(found, "lease").reason == "needs a lease: put minutes to GW1:LEASE first"
+    assert layer(found, "step and slew").reason == (
+        "the largest change of a put 2 and of a second 5, from what the front end holds"
     )
 
 

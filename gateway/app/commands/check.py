@@ -4,10 +4,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from gateway.app.config_file import read_config
 from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe_offline
+from gateway.app.rules import notes_of, read_acf
 from gateway.config.models import json_schema
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
@@ -34,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("acgate check: name a configuration file, or --schema")
     config = read_config(args.config)
     plan, warnings = build_plan(config, describe_offline(config))
+    if config.gateway.access_file is not None:
+        warnings += notes_of(read_acf(Path(args.config).parent / config.gateway.access_file), plan)
     if config.metadata is None and any(backend.url.scheme != "sim" for backend in config.backends.values()):
         warnings.append("the services are not asked here: run leaves out the PVs of properties that a device lacks")
     found = lacks(config, SystemClock())

@@ -3,9 +3,11 @@
 import argparse
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from gateway.app.config_file import read_config
 from gateway.app.describe import describe_offline
+from gateway.app.rules import read_acf
 from gateway.plan.build import build_plan
 from gateway.plan.explain import Explanation, Judgement, explain
 
@@ -25,7 +27,9 @@ def run(args: argparse.Namespace) -> int:
     """Print the explanation; an unknown PV raises BadInput."""
     config = read_config(args.config)
     plan, _ = build_plan(config, describe_offline(config))
-    found = explain(config, plan, args.pv, args.user, args.host)
+    name = config.gateway.access_file
+    file = read_acf(Path(args.config).parent / name) if name is not None else None
+    found = explain(config, plan, args.pv, args.user, args.host, file)
     if args.json:
         print(json.dumps(_document(found)))
     else:

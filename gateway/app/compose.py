@@ -163,7 +163,9 @@ class Gateway:
         for names, places in rows.items():
             backend = self.backends[names[0]]
             if len(names) > 1:
-                self.routes[names] = RouteBackend(Route(names, ()), self.backends, self.clock, self.options.failover, switched)
+                self.routes[names] = RouteBackend(
+                    Route(names, ()), self.backends, self.clock, self.options.failover, switched
+                )
                 backend = self.routes[names]
             self.acquisitions.append(Acquisition(backend, self.table, places, [push], self.clock))
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):

@@ -95,7 +95,8 @@ def test_a_put_that_would_be_sent_says_what_every_layer_thinks() -> None:
 
     assert found.refusal is None
     assert [(one.layer, one.passes) for one in found.put] == [
-        ("writes", True), ("device", True), ("network", True), ("access security", True), ("lock", None), ("route", True),
+        ("writes", True), ("device", True), ("network", True), ("access security", True), ("lock", None),
+        ("route", True),
         ("type and length", None), ("limits", None),
     ]  # fmt: skip
     assert layer(found, "device").reason == "writable, gw.yaml:9; sends Z:ACLTST.SETTING@N"

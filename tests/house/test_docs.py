@@ -352,13 +352,10 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
             suffix = f":{role.value}{part}" if role is not Role.READING else ""
             assert f"| `X{suffix}` |" in page, role
     clock = SystemClock()
-    name = 'name: {url: "dpm+http://127.0.0.1:1", auth: {kerberos: {cache: "FILE:/none"}}}'
-    text = f'backends: {{{name}, a: {{url: "sim:"}}, b: {{url: "sim:"}}}}\ndevices:\n'
+    text = 'backends: {name: {url: "sim:"}, a: {url: "sim:"}, b: {url: "sim:"}}\ndevices:\n'
     text += '  - {device: "M:OUTTMP", backend: name}\n  - {device: "G:AMANDA", backend: [a, b]}\n'
     config = load(text, "text", {}, str)
-    backends = {
-        name: open_any(name, backend.url, clock, str, backend.auth) for name, backend in config.backends.items()
-    }
+    backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     try:
         gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0))
         gateway._assemble(_Queue(), str)  # type: ignore[arg-type]

@@ -18,18 +18,20 @@ from tests.support.kdc import REALM, Kdc
 from tests.support.processes import HOST, ROOT, Site
 from tests.support.rabbitmq import RabbitMq
 from tests.support.recorder import Recorder, recorded
+from tests.support.tokens import SECRET, token_for
 
-DMQ = f"daeset/bd/dmq.fnal.gov@{REALM}"
 KERBEROS_OID = bytes.fromhex("06092a864886f712010202")
 MIC_START = bytes.fromhex("040400ffffffffff")  # as the initiator signs, with AES (dmq.md 4.2)
+JWTS = ("grpc", "roleless")  # backends that have a JWT
 WINDOW = 24  # bytes of a secret that are enough to say that it was told
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyMSIsImV4cCI6NDEwMjQ0NDgwMH0.c2VjcmV0LXNpZ25hdHVyZS1vZi10aGUtdG9rZW4"
 DEVICES = {
     "dpm": "Z:ACLTST",
     "weather": "Z:CLIP",
     "lacking": "I:H801",
     "stale": "Z:OFFSET",
     "dmq": "Z:ACLTS1",
+    "grpc": "D:RFPHAS",
+    "roleless": "I:V802",
 }
 
 
@@ -79,8 +81,8 @@ def betrayed(secrets: list[bytes], said: bytes) -> list[str]:
     return sorted({form[:16].decode("latin-1") for secret in secrets for form in forms(secret) if form in said})
 
 
-def config(dpm: Recorder, amqp: Recorder, realm: Kdc, folder: Path) -> str:
-    """A gateway that reads and writes over DPM/HTTP and DMQ, well and in vain."""
+def config(dpm: Recorder, amqp: Recorder, grpc: str, realm: Kdc, folder: Path) -> str:
+    """A gateway that reads and writes over DPM/HTTP, DMQ and gRPC, well and in vain."""
     url, keytab = f"dpm+http://{HOST}:{dpm.port}", f"keytab: {realm.user_keytab}"
     backends = {
         "dpm": f'{{url: "{url}?role=testing", auth: {{kerberos: {{{keytab}}}}}}}',
@@ -88,7 +90,8 @@ def config(dpm: Recorder, amqp: Recorder, realm: Kdc, folder: Path) -> str:
         "lacking": f'{{url: "{url}?role=testing", auth: {{kerberos: {{{keytab}, principal: user2}}}}}}',
         "stale": f'{{url: "{url}?role=testing", auth: {{kerberos: {{keytab: {folder / "stale.keytab"}}}}}}}',
         "dmq": f'{{url: "dmq://{HOST}:{amqp.port}/", auth: {{kerberos: {{{keytab}}}}}}}',
-        "grpc": f'{{url: "dpm+grpc://{HOST}:1", auth: {{jwt: {{token_file: {folder / "token"}}}}}}}',
+        "grpc": f'{{url: "dpm+grpc://{grpc}", auth: {{jwt: {{token_file: {folder / "token"}}}}}}}',
+        "roleless": f'{{url: "dpm+grpc://{grpc}", auth: {{jwt: {{token_file: {folder / "roleless"}}}}}}}',
     }
     lines = [f"gateway: {{name: GW1, interfaces: [{HOST}], writes: on}}", "backends:"]
     lines += [f"  {name}: {backend}" for name, backend in backends.items()]
@@ -103,7 +106,8 @@ def gateway_pvs() -> list[str]:
     names = re.findall(r"^\| `(GW1:[^`]+)`", page, re.M)
     single = [name for name in names if ":name:" not in name and ":a+b:" not in name]
     each = [name.replace(":name:", f":{backend}:") for name in names if ":name:" in name for backend in DEVICES]
-    return [*single, *(name for name in each if "TOKEN" not in name)]
+    ends = [f"GW1:BACKEND:{name}:{'TOKEN' if name in JWTS else 'TICKET'}:EXPIRES_IN" for name in DEVICES]
+    return [*single, *each, *ends]
 
 
 class Everything:
@@ -118,22 +122,25 @@ class Everything:
 def everything(tmp_path_factory: pytest.TempPathFactory, realm: Kdc, rabbitmq: RabbitMq) -> Everything:
     folder, loud = tmp_path_factory.mktemp("secrets"), tmp_path_factory.mktemp("loud")
     (loud / "sitecustomize.py").write_text("import logging\nlogging.basicConfig(level=logging.DEBUG)\n")
-    realm.add(DMQ, realm.keytab)
     realm.add(f"stale@{REALM}", folder / "stale.keytab")
     realm.administer(f"ktadd -k {folder / 'newer.keytab'} stale@{REALM}")
-    (folder / "token").write_text(JWT)
+    (folder / "secret").write_bytes(SECRET)
+    jwts = {"token": token_for(SECRET, 4e9, "testing"), "roleless": token_for(SECRET, 4e9, "reading")}
+    for name, jwt in jwts.items():
+        (folder / name).write_text(jwt)
     found = Everything()
     with Site(folder, {**realm.environment, "PYTHONPATH": str(loud)}) as site:
-        simulator = site.simulate("--keytab", str(realm.keytab), "--amqp", rabbitmq.url)
+        simulator = site.simulate("--keytab", str(realm.keytab), "--amqp", rabbitmq.url, "--dpm-grpc-port", "0",
+                                  "--jwt-secret", str(folder / "secret"))  # fmt: skip
         with recorded(simulator.said["dpm_http"]) as dpm, recorded(f"127.0.0.1:{rabbitmq.port}") as amqp:
-            text = config(dpm, amqp, realm, folder)
+            text = config(dpm, amqp, simulator.said["dpm_grpc"], realm, folder)
             (folder / "config.yaml").write_text(text)
             gateway = site.run(text)
             client = site.client("puts_pyepics", "3.5", *DEVICES.values())
             assert client.wait(90.0) == 0, client.report()
             states = {line["device"]: line["state"] for line in client.lines()}
             assert [states[device] for device in DEVICES.values()] == [
-                "ACCEPTED", "DENIED", "FAILED", "FAILED", "ACCEPTED",
+                "ACCEPTED", "DENIED", "FAILED", "FAILED", "ACCEPTED", "ACCEPTED", "DENIED",
             ], client.out  # fmt: skip
             plain = site.acgate("check", str(folder / "config.yaml"))
             checked = site.acgate("check", str(folder / "config.yaml"), "--json")
@@ -153,7 +160,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory, realm: Kdc, rabbitmq: R
         "keys": [key for path in (realm.user_keytab, realm.keytab, folder / "stale.keytab") for key in keys_of(path)],
         "tokens": [token for data in sent for token in tokens_of(data)],
         "signatures": [mic for data in sent for mic in mics_of(data)],
-        "JWT": [JWT.encode(), *(part.encode() for part in JWT.split("."))],
+        "JWT": [SECRET, *(part.encode() for jwt in jwts.values() for part in jwt.split(".")[1:])],
     }
     return found
 
@@ -192,6 +199,6 @@ def test_no_credential_stands_in_anything_that_was_said(everything: Everything, 
 )
 def test_the_search_finds_a_secret_that_was_told(everything: Everything, write: object) -> None:
     assert callable(write)
-    for kind in ("keys", "tokens"):
+    for kind in ("keys", "tokens", "JWT"):
         secret = everything.secrets[kind][0]
         assert betrayed([secret], b"before " + write(secret) + b" after")

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from gateway.app.bench import libca
+from gateway.app.bench.document import BEGIN, END
 from gateway.app.bench.servers import PEERS
 from gateway.app.cli import main
 
@@ -20,7 +21,8 @@ from gateway.app.cli import main
 def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_started(tmp_path: Path) -> None:
     target = tmp_path / "figures.json"
     command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "caproto", "--json", str(target)]
-    command += ["--chart", str(tmp_path / "figures.svg")]
+    command += ["--chart", str(tmp_path / "figures.svg"), "--tables", str(tmp_path / "figures.md")]
+    (tmp_path / "figures.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", "utf-8")
     env = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110, check=False)
 
@@ -30,7 +32,9 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
         "Connect:",
         "Get:",
         "Put, with callback",
-        "Updates: 200 PVs",
+        "Updates of 200 PVs to one client: ",
+        "Updates of 200 PVs to one client, from batches",
+        "Updates by DBR type",
         "Waveforms",
         "End to end",
         "never reads",
@@ -41,11 +45,13 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     measured = json.loads(target.read_text("utf-8"))
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
     assert sorted(measured["medians"]) == [
-        "clients/200/1000", "getput/200", "idle/200", "mixed/200/1000", "simput/100", "steady/200/2000",
-        "stuck/200/1000", "updates/200/1000", "waveform/2",
+        "batches/200/1000", "clients/200/1000", "getput/200", "idle/200", "mixed/200/1000", "simput/100",
+        "steady/200/2000", "stuck/200/1000", "types/200/DOUBLE", "types/200/TIME_DOUBLE", "updates/200/1000",
+        "waveform/2",
     ]  # fmt: skip
     for cell, servers in measured["medians"].items():
-        assert sorted(servers) == (["acgate"] if cell.startswith(("steady", "mixed")) else ["acgate", "caproto"])
+        alone = cell.startswith(("steady", "batches", "types", "mixed"))  # what no Python server gets to
+        assert sorted(servers) == (["acgate"] if alone else ["acgate", "caproto"])
     ours = measured["medians"]["updates/200/1000"]["acgate"]
     assert ours["lost"] == 0.0
     assert ours["delivered"] > 0.8  # some bursts are cut by the edges of a short window
@@ -56,7 +62,37 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
     assert 500 < measured["medians"]["mixed/200/1000"]["acgate"]["flood_s"] < 1500
     assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
+    document = (tmp_path / "figures.md").read_text("utf-8")
+    assert document.startswith(f"before\n{BEGIN}\n\nCommand: `acgate bench --quick")
+    assert "\n### Start\n\nProcess start to ready file, s; " in document
+    assert "old" not in document
+    assert document.endswith(f"\n{END}\nafter\n")
     assert _servers_of_benches(tmp_path) == []
+
+
+def test_a_c_ioc_takes_part_in_everything_that_it_can(tmp_path: Path) -> None:
+    target = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "gateway", "bench", "--quick", "--peers", "cioc", "--json", str(target)]
+    command += ["--parts", "connect,getput,updates,batches,waveform"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    medians = json.loads(target.read_text("utf-8"))["medians"]
+    assert all("cioc" in servers for servers in medians.values())
+    assert medians["updates/200/1000"]["cioc"]["lost"] == 0.0
+    assert medians["updates/200/1000"]["cioc"]["delivered"] > 0.8
+    assert medians["waveform/2"]["cioc"]["mb_s"] > 0
+
+
+def test_a_document_without_marks_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plain.md").write_text("no marks", "utf-8")
+    assert main(["bench", "--peers", "none", "--tables", str(tmp_path / "plain.md")]) == 2
+    assert f"plain.md: the document has no marks; put these two lines where the figures shall be: {BEGIN}" in (
+        capsys.readouterr().err
+    )
+    assert main(["bench", "--peers", "none", "--tables", str(tmp_path / "absent.md")]) == 2
+    assert "absent.md: cannot be read" in capsys.readouterr().err
 
 
 def test_sigterm_ends_the_servers_too(tmp_path: Path) -> None:

@@ -6,17 +6,24 @@ from dataclasses import dataclass
 
 from gateway.app.bench.job import Figures
 from gateway.app.bench.ours import FASTEST_MS, LITTLE_BUFFER, Setup
-from gateway.app.bench.servers import OURS
+from gateway.app.bench.rawca import DBR_TIME_DOUBLE
+from gateway.app.bench.servers import C_IOC, OURS
+from gateway.app.bench.updates import MONITORED
 
-PARTS = ("start", "connect", "getput", "updates", "clients", "steady", "waveform", "stuck", "mixed", "many")
+PARTS = (
+    "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck", "mixed", "many",
+)  # fmt: skip
 PUTS = 100  # devices that are put
 CLIENTS = 10
-WAVES = 32  # enough to offer more than a server sends
+WAVES = 16  # enough to offer more than a server sends
 STEADY_MS = 100
 _LADDERS: dict[str, dict[int, tuple[int, ...]]] = {  # part: rungs for so many PVs at most, Hz per PV
     "updates": {2_000: (5, 20, 50, 100), 100_000: (1, 10, 50, 100)},
     "clients": {2_000: (5, 100), 100_000: (10,)},
+    "batches": {2_000: (5, 20, 100, 200, 500, 1000), 100_000: (10, 50, 100)},
 }
+_BATCH_CLIENTS = (100, 500)  # Hz per PV
+_TYPES_MS = 100
 _STUCK_HERTZ = (5, 100)
 _MIXED = ((5_000, 10), (5_000, 50))  # devices of the second backend, and their rate, Hz
 _MIXED_PVS = 200
@@ -31,7 +38,8 @@ class Options:
     rounds: int = 3
     seconds: float = 3.0
     parts: tuple[str, ...] = PARTS
-    peers: tuple[str, ...] = ("caproto", "softioc")
+    peers: tuple[str, ...] = ("caproto", "softioc", "cioc")
+    steady: float = 0.0  # s that the part `steady` lasts; 0: ten times `seconds`
     quick: bool = False  # one rung, short settling: to see that it works, not to know a figure
 
     @property
@@ -44,23 +52,34 @@ class Options:
 class Cell:
     """One place of the tables: a kind of measurement and what is served for it."""
 
-    kind: str  # idle, updates, clients, scattered, getput, simput, steady, waveform, stuck, mixed, many
+    kind: str  # idle updates clients batches crowd types scattered getput simput steady waveform stuck mixed many
     setup: Setup
     once: bool = False  # in the first round only: it is long
     alone: bool = False  # of ours only: the peers do not get there
+    data_type: int = DBR_TIME_DOUBLE  # of the monitors
 
     @property
     def name(self) -> str:
         """Its key in the results."""
         if self.kind == "mixed":
             return f"mixed/{self.setup.pvs}/{self.setup.flood * self.setup.flood_hertz}"
-        rated = self.kind in ("updates", "clients", "scattered", "steady", "stuck")
+        if self.kind == "types":
+            return f"{self.kind}/{self.setup.pvs}/{MONITORED[self.data_type].name}"
+        rated = self.kind in ("updates", "clients", "batches", "crowd", "scattered", "steady", "stuck")
         return f"{self.kind}/{self.setup.pvs}" + (f"/{self.setup.offered:.0f}" if rated else "")
 
     @property
     def clients(self) -> int:
         """Clients that subscribe to everything."""
-        return CLIENTS if self.kind == "clients" else 1
+        return CLIENTS if self.kind in ("clients", "crowd") else 1
+
+    def servers(self, options: Options) -> tuple[str, ...]:
+        """Whom it is measured of."""
+        if self.alone:
+            return (OURS,)
+        if self.setup.batches:  # the Python servers do not get there
+            return tuple(server for server in options.servers if server in (OURS, C_IOC))
+        return tuple(server for server in options.servers if server != C_IOC or not self.setup.scattered)
 
 
 def cells(options: Options) -> list[Cell]:
@@ -71,9 +90,14 @@ def cells(options: Options) -> list[Cell]:
         found += [Cell("idle", Setup(pvs, buffer=LITTLE_BUFFER)) for pvs in options.devices]
     if "getput" in parts:
         found += [Cell("getput", Setup(first, puts=PUTS)), Cell("simput", Setup(PUTS, puts=PUTS, sim=True))]
-    for part in ("updates", "clients"):
+    for part in ("updates", "clients", "batches"):
         for pvs in options.devices if part in parts else ():
             found += _ladder(part, pvs, quick)
+    if "batches" in parts and not quick:
+        found += [Cell("crowd", Setup(first, round(1000 / hertz), batches=True)) for hertz in _BATCH_CLIENTS]
+    if "types" in parts:
+        types = list(MONITORED)[: 2 if quick else None]
+        found += [Cell("types", Setup(first, _TYPES_MS, batches=True), data_type=number) for number in types]
     if "updates" in parts and not quick:
         found.append(Cell("scattered", Setup(first, 1000, scattered=True)))
     if "waveform" in parts:
@@ -98,7 +122,8 @@ def cells(options: Options) -> list[Cell]:
 def _ladder(part: str, pvs: int, quick: bool) -> Iterator[Cell]:
     ladder = next(rungs for most, rungs in _LADDERS[part].items() if pvs <= most)
     for hertz in ladder[:1] if quick else ladder:
-        yield Cell(part, Setup(pvs, round(1000 / hertz)), alone=part == "clients" and pvs > 2_000)
+        setup = Setup(pvs, round(1000 / hertz), batches=part == "batches")
+        yield Cell(part, setup, alone=part == "clients" and pvs > 2_000)
 
 
 def window(setup: Setup, seconds: float) -> float:

@@ -4,7 +4,15 @@ import json
 import struct
 from dataclasses import asdict, dataclass
 
-from gateway.app.bench.rawca import DBR_DOUBLE, READ_NOTIFY, Circuit, MeasurementFailed, message, search
+from gateway.app.bench.rawca import (
+    DBR_DOUBLE,
+    DBR_TIME_DOUBLE,
+    READ_NOTIFY,
+    Circuit,
+    MeasurementFailed,
+    message,
+    search,
+)
 
 Figures = dict[str, float]
 SMALL_BUFFER = 8192  # bytes: what a client that never reads lets the server send
@@ -27,6 +35,7 @@ class Job:
     clients: int = 1
     stuck: int = 0  # clients that subscribe to all and never read
     drops: str = ""  # PV in which the server counts its losses
+    data_type: int = DBR_TIME_DOUBLE  # of the monitors
 
     def text(self) -> str:
         """The job as the argument of the process."""

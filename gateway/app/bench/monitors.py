@@ -6,7 +6,7 @@ import time
 
 from gateway.app.bench.job import SMALL_BUFFER, Figures, Gauge, Job, open_circuits
 from gateway.app.bench.processes import cpu_seconds, memory_mb
-from gateway.app.bench.rawca import EVENT_ADD, MeasurementFailed
+from gateway.app.bench.rawca import DBR_TIME_DOUBLE, EVENT_ADD, MeasurementFailed
 from gateway.app.bench.updates import Updates, ages_ms
 
 
@@ -16,8 +16,8 @@ def updates(job: Job) -> Figures:
     stuck = open_circuits(job, job.stuck, SMALL_BUFFER) if job.stuck else []
     circuits = open_circuits(job, job.clients)
     for circuit in (*stuck, *circuits):
-        circuit.subscribe()
-    counters = [Updates(circuit) for circuit in circuits]
+        circuit.subscribe(job.data_type)
+    counters = [Updates(circuit, job.data_type) for circuit in circuits]
     with selectors.DefaultSelector() as ready:
         for counter in counters:
             ready.register(counter.link, selectors.EVENT_READ, counter)
@@ -51,15 +51,17 @@ def _window(job: Job, ready: selectors.BaseSelector, counters: list[Updates]) ->
     used = cpu_seconds(job.pid) - used
     source = cpu_seconds(job.source_pid) - source if job.source_pid else 0.0
     count = sum(counter.count for counter in counters)
-    p50, p99 = ages_ms(counters, (50, 99))
-    return {
+    if not count:
+        raise MeasurementFailed("no update came in the time that was measured")
+    figures: Figures = {}
+    if job.data_type == DBR_TIME_DOUBLE:  # the others are counted, and not looked at
+        p50, p99 = ages_ms(counters, (50, 99))
+        figures = {"lost": max(counter.lost() for counter in counters), "p50_ms": p50, "p99_ms": p99}
+    return figures | {
         "offered_s": job.offered,
         "updates_s": count / took,
         "delivered": count / took / job.offered / len(counters),
-        "lost": max(counter.lost() for counter in counters),
         "cpu_us": used / count * 1e6,
-        "p50_ms": p50,
-        "p99_ms": p99,
         "server_core": used / took,
         "source_core": source / took,
         "client_core": own / took,

@@ -14,7 +14,7 @@ TAKEN = f"{GATEWAY}:UPDATES"
 IDLE_MS = 60_000
 FASTEST_MS = 10  # the floor of the simulator's periods
 SCATTER = 200  # groups of devices with a period of their own
-WAVE_ELEMENTS = 32_768  # the longest device of a facility, and of a DPM reply with doubles is less
+WAVE_ELEMENTS = 100_000
 LITTLE_BUFFER = 10  # readings per circular buffer where memory is measured: full ones would be all one sees
 
 
@@ -28,6 +28,7 @@ class Setup:
     puts: int = 0  # PVs that can be put, for the gateway in addition to the others
     waves: int = 0  # waveforms instead of the numbers, as fast as they go
     sim: bool = False  # the gateway's backend is `sim:`, in its own process
+    batches: bool = False  # its backend makes batches in its own process, with nothing to decode
     buffer: int = 1000  # readings that each circular buffer of the gateway keeps
     flood: int = 0  # devices of a second backend, which nobody monitors
     flood_hertz: int = 10  # of each of them

@@ -171,11 +171,11 @@ class Circuit:
                 raise MeasurementFailed(f"the server has no channel {names[answer.parameter1]}")
         self.sids = sids
 
-    def subscribe(self) -> None:
-        """Monitor every channel as DBR_TIME_DOUBLE; the place of a channel is the id of its subscription."""
+    def subscribe(self, data_type: int = DBR_TIME_DOUBLE) -> None:
+        """Monitor one element of every channel; the place of a channel is the id of its subscription."""
         mask = struct.pack(">fffHH", 0, 0, 0, DBE_VALUE_ALARM, 0)
         self.link.sendall(
-            b"".join(message(EVENT_ADD, mask, DBR_TIME_DOUBLE, 1, sid, place) for place, sid in enumerate(self.sids))
+            b"".join(message(EVENT_ADD, mask, data_type, 1, sid, place) for place, sid in enumerate(self.sids))
         )
 
     def subscribe_plain(self) -> None:

@@ -10,11 +10,11 @@ from gateway.app.bench.job import Figures, Job
 from gateway.app.bench.mixed import beside_flood
 from gateway.app.bench.ours import READ_NAME
 from gateway.app.bench.processes import LOAD_CORE, cpu_seconds, environment, memory_mb, pinned, python_module
-from gateway.app.bench.rawca import MeasurementFailed
-from gateway.app.bench.servers import OURS, Serving, serving
+from gateway.app.bench.rawca import DBR_TIME_DOUBLE, MeasurementFailed
+from gateway.app.bench.servers import Serving, serving
 
 _LOAD_TIME = 90.0  # s that a load process may take beside its window
-_LADDERS = ("updates", "clients")
+_LADDERS = ("updates", "clients", "batches", "crowd")
 _STEADY = 10  # times as long as another window
 _STUCK_S = 12.0  # s until the buffers of the sockets to a client that does not read are full, at 5000 updates/s
 
@@ -48,7 +48,7 @@ class Rounds:
             for place, cell in enumerate(todo, 1):
                 if cell.once and number:
                     continue
-                for server in (OURS,) if cell.alone else self.options.servers:
+                for server in cell.servers(self.options):
                     if (server, cell.kind, cell.setup.pvs) in self._left:
                         continue
                     say(f"round {number + 1}/{self.options.rounds}, {place}/{len(todo)}: {cell.name} {server}")
@@ -86,7 +86,11 @@ class Rounds:
             case "mixed":
                 took = window(setup, seconds)
                 return beside_flood(served, setup, lambda: self._updates(served, cell, took))
-        figures = self._updates(served, cell, window(setup, seconds * (_STEADY if cell.kind == "steady" else 1)))
+        if cell.kind == "steady":
+            seconds = self.options.steady or _STEADY * seconds
+        figures = self._updates(served, cell, window(setup, seconds))
+        if cell.kind == "types":
+            return figures
         if setup.scattered:
             del figures["lost"]  # the values of the simulator do not count these updates one by one
             return figures
@@ -118,18 +122,19 @@ class Rounds:
         if stuck and not self.options.quick:
             settle = _STUCK_S
         return _load(
-            served, "updates", READ_NAME, cell.setup.pvs, took, settle, cell.setup.offered, cell.clients, stuck
-        )
+            served, "updates", READ_NAME, cell.setup.pvs, took, settle, cell.setup.offered, cell.clients, stuck,
+            cell.data_type,
+        )  # fmt: skip
 
 
 def _load(
     served: Serving, what: str, name: str, pvs: int, seconds: float = 1.0, settle: float = 0.0, offered: float = 0.0,
-    clients: int = 1, stuck: int = 0,
+    clients: int = 1, stuck: int = 0, data_type: int = DBR_TIME_DOUBLE,
 ) -> Figures:  # fmt: skip
     """Run one load process to its end."""
     job = Job(
         what, served.port, served.pid, name, pvs, seconds, settle, offered, served.source_pid, served.repeater_port,
-        clients, stuck, served.drops,
+        clients, stuck, served.drops, data_type,
     )  # fmt: skip
     command = pinned(LOAD_CORE, python_module("gateway.app.bench.load", job.text()))
     try:

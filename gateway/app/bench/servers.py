@@ -26,8 +26,8 @@ from gateway.app.bench.processes import (
     python_module,
 )
 
-OURS = "acgate"
-PEERS = {"caproto": "caproto", "softioc": "softioc"}  # peer: the package it needs
+OURS, C_IOC = "acgate", "cioc"
+PEERS = {"caproto": "caproto", "softioc": "softioc", "cioc": "epicscorelibs"}  # peer: the package it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,16 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
             facility = place / "facility.yaml"
             facility.write_text(facility_text(setup.puts, setup.waves), "utf-8")
             backend = f"sim:{facility}"
-            if not setup.sim:
+            if not (setup.sim or setup.batches):
                 source = stack.enter_context(_simulator(setup, facility, env))
                 source_pid, backend = source.pid, f"dpm+http://{source.said['dpm_http']}"
             flood_port = free_port() if setup.flood else 0
             flood = f"{setup.flood_scheme}://127.0.0.1:{flood_port}" if setup.flood else ""
             config = write_config(setup, place, backend, flood)
             command = python_module("gateway", "run", str(config), "--ready-file", str(ready))
+            if setup.batches:
+                hertz = f"{1e3 / setup.period_ms:.9g}"
+                command = python_module("gateway.app.bench.batch_gateway", str(config), hertz, str(ready))
         else:
             command = _peer(name, setup, ready)
         server = stack.enter_context(Running(name, command, env, SERVER_CORE, ready))

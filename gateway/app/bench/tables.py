@@ -1,9 +1,11 @@
 """Medians -> the tables of the report, as text that Markdown takes too. Pure."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.app.bench.cells import CLIENTS, Options
+from gateway.app.bench.ours import WAVE_ELEMENTS
 from gateway.app.bench.report import Medians, medians, number, ratios
 from gateway.app.bench.rounds import Result
 from gateway.app.bench.servers import OURS
@@ -58,12 +60,15 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
                  "simput", _trips("put")),
         *(_ladder(options, of, "updates", pvs) for pvs in options.devices),
         *(_ladder(options, of, "clients", pvs) for pvs in options.devices),
+        *(_ladder(options, of, "batches", pvs) for pvs in options.devices),
+        *(_ladder(options, of, "crowd", pvs) for pvs in options.devices),
+        _types(options, of),
         _columns(options, of, "Scattered: a few PVs at a time; latency ms, server CPU us per delivered update",
                  "scattered", _RATE),
         _columns(options, of, "End to end, for longer; losses counted by the client (share) and by the gateway; MB "
                  "grown", "steady",
                  _RATE | {"server_core": "cores", "lost": "lost", "drops": "drops", "grew_mb": "MB more"}),
-        _columns(options, of, "Waveforms of 32768 doubles, monitored by one client", "waveform",
+        _columns(options, of, f"Waveforms of {WAVE_ELEMENTS} doubles, monitored by one client", "waveform",
                  {"mb_s": "MB/s", "server_core": "cores", "cpu_us_mb": "CPU us/MB"}),
         _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
         _columns(options, of, "200 PVs of one backend alone, and beside the flood of another; ms", "mixed", _MIXED),
@@ -113,10 +118,11 @@ def _where(cell: str, cells: Sequence[str]) -> str:
 def _ladder(options: Options, of: Medians, kind: str, pvs: int) -> Table:
     """The rungs of one number of PVs, and the highest that was held."""
     rungs = [cell for cell in of if cell.startswith(f"{kind}/{pvs}/")]
-    clients = CLIENTS if kind == "clients" else 1
+    whom = f"{CLIENTS} clients" if kind in ("clients", "crowd") else "one client"
+    source = ", from batches in the same process" if kind in ("batches", "crowd") else ""
     title = (
-        f"Updates: {pvs} PVs to {f'{clients} clients' if clients > 1 else 'one client'}; columns: offered per second "
-        "and client; cells: delivered, server CPU us per delivered update, latency p50/p99 ms"
+        f"Updates of {pvs} PVs to {whom}{source}: columns: offered per second and client; cells: delivered, server "
+        "CPU us per delivered update, latency p50/p99 ms"
     )
     servers = [server for server in options.servers if any(server in of[cell] for cell in rungs)]
     rows = [
@@ -135,6 +141,19 @@ def _ladder(options: Options, of: Medians, kind: str, pvs: int) -> Table:
         rows.append((f"{peer} : {OURS}", *(f"{number(value)} x CPU" if value else "" for value in values), "", ""))
     head = ("server", *(f"{number(float(cell.split('/')[2]))}/s" for cell in rungs), "held/s", "with p99 < 20 ms")
     return Table(title, head, tuple(rows))
+
+
+def _types(options: Options, of: Medians) -> Table:
+    """What an update costs as each DBR type, in us of CPU, and over that of TIME_DOUBLE."""
+    title = "Updates by DBR type: server CPU us per delivered update, and over that of TIME_DOUBLE; from batches"
+    cells = [cell for cell in of if cell.startswith("types/")]
+    servers = [server for server in options.servers if any(server in of[cell] for cell in cells)]
+    rows = []
+    for server in servers:
+        costs = [of[cell].get(server, {}).get("cpu_us") for cell in cells]
+        first = costs[0] or math.nan
+        rows.append((server, *(f"{number(cost)} us, {cost / first:.2g} x" if cost else "" for cost in costs)))
+    return Table(title, ("server", *(cell.rpartition("/")[2] for cell in cells)), tuple(rows))
 
 
 def _held(of: Medians, rungs: Sequence[str], server: str, p99_ms: float) -> str:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from gateway.app.bench.rawca import EVENT_ADD, Circuit, MeasurementFailed, cut_message
+from gateway.app.bench.rawca import DBR_TIME_DOUBLE, EVENT_ADD, HEAD, Circuit, MeasurementFailed, cut_message
 
 EPICS_EPOCH = 631152000
 # one EVENT_ADD reply that carries one DBR_TIME_DOUBLE: always 40 bytes
@@ -14,13 +15,35 @@ UPDATE = np.dtype(
     [("command", ">u2"), ("size", ">u2"), ("type", ">u2"), ("count", ">u2"), ("status", ">u4"), ("place", ">u4"),
      ("stat", ">u2"), ("sevr", ">u2"), ("sec", ">u4"), ("nsec", ">u4"), ("pad", ">u4"), ("value", ">f8")]
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """A DBR type that clients monitor numbers with."""
+
+    name: str
+    size: int  # bytes of the payload of one value
+
+
+MONITORED = {
+    DBR_TIME_DOUBLE: Monitored("TIME_DOUBLE", 24),
+    6: Monitored("DOUBLE", 8),
+    13: Monitored("STS_DOUBLE", 16),
+    16: Monitored("TIME_FLOAT", 16),
+    19: Monitored("TIME_LONG", 16),
+    15: Monitored("TIME_SHORT", 16),
+    14: Monitored("TIME_STRING", 56),
+}
 _SAMPLES = 64  # stamps looked at per read: p50 and p99 need no more
 
 
 class Updates:
     """The updates of a circuit since the last `reset`. The value of a PV grows by 1 with each update of its source."""
 
-    def __init__(self, circuit: Circuit) -> None:
+    def __init__(self, circuit: Circuit, data_type: int = DBR_TIME_DOUBLE) -> None:
+        self._whole = data_type == DBR_TIME_DOUBLE
+        size = MONITORED[data_type].size
+        self._size, self._type = size, UPDATE if self._whole else np.dtype([("head", HEAD), ("payload", "V", size)])
         self.link, self._rest, self._pvs = circuit.link, circuit.rest(), len(circuit.sids)
         self._store = bytearray(1 << 20)
         self.reset()
@@ -45,9 +68,10 @@ class Updates:
             raise MeasurementFailed("the server closed the circuit")
         now = time.time()
         total = keep + got
-        whole = total - total % UPDATE.itemsize
-        part = np.frombuffer(self._store, UPDATE, whole // UPDATE.itemsize)
-        if ((part["command"] == EVENT_ADD) & (part["size"] == 24)).all():
+        whole = total - total % self._type.itemsize
+        part = np.frombuffer(self._store, self._type, whole // self._type.itemsize)
+        head = part if self._whole else part["head"]
+        if ((head["command"] == EVENT_ADD) & (head["size"] == self._size)).all():
             self._rest = bytes(self._store[whole:total])
         else:
             part = self._walk(bytearray(self._store[:total]))
@@ -59,14 +83,16 @@ class Updates:
         at, rows = 0, []
         while (cut := cut_message(data, at)) is not None:
             found, after = cut
-            if found.command == EVENT_ADD and len(found.payload) == 24:
+            if found.command == EVENT_ADD and len(found.payload) == self._size:
                 rows.append(bytes(data[at:after]))
             at = after
         self._rest = bytes(data[at:])
-        return np.frombuffer(b"".join(rows), UPDATE)
+        return np.frombuffer(b"".join(rows), self._type)
 
     def _account(self, part: npt.NDArray[np.void], now: float) -> None:
         self.count += len(part)
+        if not self._whole:
+            return
         few = part[:: max(1, len(part) // _SAMPLES)]
         self.ages.append(now - EPICS_EPOCH - few["sec"].astype(np.float64) - few["nsec"] * 1e-9)
         place, value = part["place"].astype(np.int64), part["value"].astype(np.float64)

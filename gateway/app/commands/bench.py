@@ -12,11 +12,12 @@ from pathlib import Path
 from gateway.app.bench import libca
 from gateway.app.bench.cells import PARTS, Options
 from gateway.app.bench.chart import chart
+from gateway.app.bench.document import refreshed
 from gateway.app.bench.machine import machine
 from gateway.app.bench.report import medians, report, summary
 from gateway.app.bench.rounds import Result, Rounds
 from gateway.app.bench.servers import PEERS, missing_package
-from gateway.app.bench.tables import tables
+from gateway.app.bench.tables import Table, tables
 from gateway.config.problems import suggestion
 from gateway.core.errors import BadInput
 
@@ -71,6 +72,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", metavar="N", type=_rounds, help="rounds, of which the medians count (default 3)")
     parser.add_argument("--seconds", metavar="S", type=_seconds, help="length of one measurement (default 3)")
     parser.add_argument(
+        "--steady", metavar="S", type=_seconds, help="length of the part steady (default ten times --seconds)"
+    )
+    parser.add_argument(
         "--parts", metavar="PART,...", type=_some_of("part", PARTS), default=PARTS,
         help=f"what to measure (default {','.join(PARTS)})",
     )  # fmt: skip
@@ -80,6 +84,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--chart", metavar="FILE", help="draw the comparison there, as SVG")
+    parser.add_argument(
+        "--tables", metavar="FILE", help="write the tables into this Markdown document, between its marks"
+    )
     parser.add_argument("--quick", action="store_true", help="a small run that shows that it works; its figures do not")
 
 
@@ -99,6 +106,7 @@ def options_of(args: argparse.Namespace) -> Options:
         parts=args.parts,
         peers=args.peers,
         quick=quick,
+        steady=args.steady or 0.0,
     )
 
 
@@ -109,17 +117,21 @@ def run(args: argparse.Namespace) -> int:
     options, facts = options_of(args), machine()
     target = Path(args.json) if args.json else None
     drawing = Path(args.chart) if args.chart else None
+    document = Path(args.tables) if args.tables else None
     results: list[Result] = []
     _write(target, options, facts, results)  # now, so that a place that cannot be written is said before the work
     _draw(drawing, options, results)
+    _refresh(document, facts, [], check=True)
     with _ended_in_order():
         for result in Rounds(options).run(_say):
             results.append(result)
             _say(f"    {summary(result)}")
             _write(target, options, facts, results)
     print(f"\nMeasured with {', '.join(f'{key} {value}' for key, value in facts.items())}.\n")
-    for table in tables(options, results):
+    made = tables(options, results)
+    for table in made:
         print("\n".join(table.lines()))
+    _refresh(document, facts, made)
     _draw(drawing, options, results)
     return 1 if any(result.error is not None for result in results) else 0
 
@@ -144,6 +156,20 @@ def _say(text: str) -> None:
 def _write(target: Path | None, options: Options, facts: dict[str, object], results: Sequence[Result]) -> None:
     if target is not None:
         _put("--json", target, f"{json.dumps(report(options, facts, results), indent=1)}\n")
+
+
+def _refresh(document: Path | None, facts: dict[str, object], made: Sequence[Table], check: bool = False) -> None:
+    """Put the tables into the document; with `check` only see that it could be done."""
+    if document is None:
+        return
+    try:
+        text = document.read_text("utf-8")
+        found = refreshed(text, sys.argv[1:], facts, made)
+    except (OSError, UnicodeError) as error:
+        raise BadInput(f"--tables {document}: cannot be read ({error}); name a Markdown document") from None
+    except BadInput as error:
+        raise BadInput(f"--tables {document}: {error}") from None
+    _put("--tables", document, text if check else found)
 
 
 def _draw(target: Path | None, options: Options, results: Sequence[Result]) -> None:

@@ -1,0 +1,112 @@
+"""The gateway behind a source of batches in its own process: what a reading costs from the subscription on.
+
+`python -m gateway.app.bench.batch_gateway CONFIG HERTZ READY`. The simulator's periods end at 10 ms, and decoding is a
+part of its own; so the rates at which a C IOC is measured are offered here, by a thread that makes nothing but batches.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gateway.app.commands.run import serve_until
+from gateway.app.compose import Gateway, Ready
+from gateway.app.config_file import read_config
+from gateway.app.describe import describe
+from gateway.app.ending import StopSignal
+from gateway.app.ready_file import write_ready
+from gateway.backends.subscription import BoundedSubscription
+from gateway.core.batch import Slots, one_stamp, scalar_batch
+from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.core.drf import DataRequest, Property
+from gateway.core.ports import ANYTHING, Capabilities, Clock, Health, LinkState
+from gateway.core.remembered import constant
+from gateway.core.status import NOPROP
+from gateway.core.values import Outcome, Reading, Setting, SettingResult
+from gateway.plan.build import build_plan
+from gateway.runtime.clock import SystemClock
+from gateway.runtime.worker import StopToken, Worker
+from iocs.environment import ca_settings
+
+_BOUND = 1_000_000
+
+
+class BatchSource:
+    """The port Backend: every watched request is answered `hertz` times a second, all in one batch.
+
+    The value counts the rounds, and the stamp is the time at which the round was due.
+    """
+
+    name = "dpm"
+    capabilities = Capabilities(read=False, write=False, watch=True)
+
+    def __init__(self, hertz: float, clock: Clock) -> None:
+        self._period, self._clock = 1.0 / hertz, clock
+        self._streams: list[BoundedSubscription] = []
+        self._workers: list[Worker] = []
+
+    def watch(self, requests: Sequence[DataRequest]) -> BoundedSubscription:
+        """See the port."""
+        stream = BoundedSubscription(_BOUND, direct=True)
+        slots = constant(np.arange(len(requests), dtype=np.int32))
+        worker = Worker("batches", lambda token: self._bring(stream, slots, token))
+        self._streams.append(stream)
+        self._workers.append(worker)
+        worker.start()
+        return stream
+
+    def _bring(self, stream: BoundedSubscription, slots: Slots, token: StopToken) -> None:
+        rounds, due = 0, self._clock.monotonic()
+        while not token.wait(max(0.0, due - self._clock.monotonic())):
+            rounds += 1
+            due += self._period
+            stamps = one_stamp(self._clock.now_ns(), len(slots))
+            stream.put(scalar_batch(slots, stamps, np.full(len(slots), float(rounds))))
+
+    def read(self, requests: Sequence[DataRequest], timeout: float) -> list[Reading]:  # noqa: ARG002
+        """See the port: nothing can be read."""
+        return [Reading(one, None, 0, NOPROP) for one in requests]
+
+    def write(self, settings: Sequence[Setting], timeout: float) -> list[SettingResult]:  # noqa: ARG002
+        """See the port: nothing can be set."""
+        return [SettingResult(one, NOPROP, Outcome.REFUSED) for one in settings]
+
+    def describe(
+        self,
+        devices: Sequence[str],
+        timeout: float,  # noqa: ARG002
+        only: Mapping[str, frozenset[Property]] = ANYTHING,  # noqa: ARG002
+    ) -> dict[str, DeviceInfo]:
+        """See the port DeviceInfoSource: all are plain numbers."""
+        return {device: DeviceInfo(device, reading=PropertyInfo(units="cnt")) for device in devices}
+
+    def health(self) -> Health:
+        """See the port."""
+        return Health(LinkState.UP, 0, len(self._streams), 0)
+
+    def close(self) -> None:
+        """End the stream."""
+        for worker in self._workers:
+            worker.stop(1.0)
+        for stream in self._streams:
+            stream.close()
+
+
+def main(config_file: str, hertz: float, ready_file: str) -> None:
+    """Serve until a signal."""
+    clock, config = SystemClock(), read_config(config_file)
+    source = BatchSource(hertz, clock)
+    plan, _ = build_plan(config, describe(config, {source.name: source}, clock))
+    settings = ca_settings(os.environ, config.gateway.interfaces, (), 0)
+
+    def ready(what: Ready) -> None:
+        write_ready(ready_file, ca_port=what.ca_port, pvs=what.pvs)
+
+    with StopSignal() as stop:
+        asyncio.run(serve_until(stop, Gateway(plan, {source.name: source}, clock, settings), ready))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), sys.argv[3])

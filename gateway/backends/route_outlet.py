@@ -34,6 +34,7 @@ class Outlet:
         self._last = np.zeros(slots, np.int64)  # stamp of the last value that was passed on
         self._floor = np.zeros(slots, np.int64)  # what is not newer was brought by another feed already
         self._switched = np.zeros(slots)  # when
+        self._overlaps = False  # whether there is a floor
         self._empty = np.zeros(slots, np.bool_)  # the last reading that was passed on had no value
         self._losses: dict[int, tuple[float, Reading]] = {}  # that are not told yet, and since when
         self._ready: deque[ReadingBatch] = deque()
@@ -56,13 +57,15 @@ class Outlet:
         """Another feed serves the slots from now on; the stamps above which its readings are news."""
         self._floor[slots] = self._last[slots]
         self._switched[slots] = now
+        self._overlaps = True
         self.relieve(slots)
         return self._floor[slots]
 
     def relieve(self, slots: Slots) -> None:
         """Their losses need not be told any more: somebody answers."""
-        for slot in self._losses.keys() & set(slots.tolist()):
-            del self._losses[slot]
+        if self._losses:  # hardly ever, and this is called for each batch
+            for slot in self._losses.keys() & set(slots.tolist()):
+                del self._losses[slot]
 
     def lose(self, slot: int, reading: Reading, now: float) -> None:
         """Tell the loss when its grace is over, unless it is told already."""
@@ -73,7 +76,9 @@ class Outlet:
         """Tell the losses whose grace is over, and believe clocks that are behind."""
         over = [slot for slot, (since, _) in self._losses.items() if now - since >= self._grace]
         self.put(batch_of([(slot, self._losses.pop(slot)[1]) for slot in over]))
-        self._floor[now - self._switched > self._hold] = 0
+        if self._overlaps:
+            self._floor[now - self._switched > self._hold] = 0
+            self._overlaps = bool(self._floor.any())
 
     def pass_on(self, batch: ReadingBatch, mine: Flags, now: float) -> None:
         """Of a batch, what belongs to the slots that its feed serves (`mine`) and is news."""

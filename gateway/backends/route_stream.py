@@ -175,7 +175,8 @@ class RouteSubscription:
         for feed, _ in self._open_feeds():
             if now - max(feed.heard, feed.opened) > self._patience:
                 self._silent(feed, now)
-        self._switch(now)
+        if self._steering.changed or self._steering.serving.any():  # or else nobody has anything to give back
+            self._switch(now)
         self._outlet.look(now)
         self._tally.unserved = self._steering.unserved
         self._call_in(now)

@@ -80,9 +80,13 @@ class Outlet:
             self._floor[now - self._switched > self._hold] = 0
             self._overlaps = bool(self._floor.any())
 
-    def pass_on(self, batch: ReadingBatch, mine: Flags, now: float) -> None:
-        """Of a batch, what belongs to the slots that its feed serves (`mine`) and is news."""
+    def pass_on(self, batch: ReadingBatch, mine: Flags | None, now: float) -> None:
+        """Of a batch, what belongs to the slots that its feed serves (`mine`; None: all) and is news."""
+        if mine is None and not self._overlaps and not batch.others:  # nearly always
+            self.put(batch)
+            return
         slots, stamps = batch.slot, batch.stamp_ns
+        mine = np.ones(len(self._last), np.bool_) if mine is None else mine
         served, floor = mine[slots], self._floor[slots]
         news = (stamps > floor) | (stamps == 0) | ((stamps == floor) & self._empty[slots])
         keep = served & news

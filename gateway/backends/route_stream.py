@@ -130,7 +130,9 @@ class RouteSubscription:
     def _round(self, wait: float) -> None:
         """Take what there is of every feed, waiting for one of them; then see whether somebody else should serve."""
         feeds = self._open_feeds()
-        busiest = feeds[-1][0].place if self._outlet.waits else int(np.argmax(self.counts()))
+        busiest = feeds[-1][0].place
+        if len(feeds) > 1 and not self._outlet.waits:
+            busiest = int(np.argmax(self.counts()))
         for feed, stream in feeds:
             batch = stream.get(wait if feed.place == busiest else 0.0)
             if len(batch):
@@ -152,11 +154,14 @@ class RouteSubscription:
             self._steering.lost(feed.place, np.array(lost, np.int64))
         if self._steering.changed:
             self._switch(now)
+        if len(self._open_feeds()) == 1 and not self._steering.serving.any():
+            self._outlet.relieve(slots)
+            self._outlet.pass_on(batch, None, now)
+            return
         mine = self._steering.serving == feed.place
         self._outlet.relieve(slots[mine[slots]])
         self._outlet.pass_on(batch, mine, now)
-        if len(self._open_feeds()) > 1:
-            feed.newest.keep(batch)
+        feed.newest.keep(batch)
 
     def _switch(self, now: float) -> None:
         """Let those serve who should; what they had brought before goes out, where it is news."""

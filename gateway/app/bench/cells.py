@@ -11,7 +11,8 @@ from gateway.app.bench.servers import C_IOC, OURS
 from gateway.app.bench.updates import MONITORED
 
 PARTS = (
-    "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck", "mixed", "many",
+    "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck", "mixed",
+    "many",
 )  # fmt: skip
 PUTS = 100  # devices that are put
 CLIENTS = 10

@@ -19,7 +19,7 @@ from gateway.plan.record import record_type
 from iocs.channel import ANY, FIELD, Channel, Listener
 from iocs.channel_types import characters, numbers_of, text_of
 from iocs.fast import messages as ca
-from iocs.fast.conversions import CHAR, ENUM, STRING, cast
+from iocs.fast.conversions import CHAR, DTYPES, ENUM, STRING, cast
 from iocs.fast.dbr import NotConverted, Shown, encode
 from iocs.guard import RIGHTS, Guard
 from iocs.put import NotSettable, Put, PutFailed
@@ -73,11 +73,12 @@ class FieldChannel:
             text = str(value)[: self.field.size - 1]
             values: Any = characters(text, self.field.size) if long_string else [text.encode("latin-1", "replace")]
         else:
-            values = np.array([value])
+            values = np.array([value]).astype(DTYPES[self.field.type])
         labels = tuple(label.encode() for label in self.field.labels)
         limits = base.limits if self.field.type not in (STRING, ENUM) else (0.0,) * 8
         limits = (*limits[:2], *(math.nan,) * 4, *limits[6:])
-        return base._replace(native=self.native(long_string)[0], values=values, labels=labels, limits=limits)
+        found = base._replace(native=self.native(long_string)[0], values=values, labels=labels, limits=limits)
+        return found._replace(precision=0) if self.field.whole else found
 
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type."""
@@ -166,7 +167,11 @@ def _label(place: int) -> Callable[[Channel], Any]:
 
 
 def _code(place: int) -> Callable[[Channel], Any]:
-    return lambda channel: float(channel.spec.codes[place] if place < len(channel.spec.codes) else place)
+    def read(channel: Channel) -> float:
+        codes = channel.spec.codes or tuple(range(len(channel.spec.labels)))
+        return float(codes[place]) if place < len(codes) else 0.0
+
+    return read
 
 
 def _time(channel: Channel) -> str:

@@ -27,6 +27,7 @@ class Field:
     labels: tuple[str, ...] = ()
     writable: bool = False
     property: bool = False  # whether a change of it is a property event of the record
+    whole: bool = False  # whether it is a whole number, though shown as DOUBLE
 
 
 def _text(size: int) -> Field:
@@ -60,10 +61,11 @@ _INTEGER = _COMMON | _limited(LONG)
 _BINARY = _COMMON | {"ZNAM": _text(26), "ONAM": _text(26), "ZSV": _SEVERITY, "OSV": _SEVERITY, "COSV": _SEVERITY}
 _MULTIPLE = _COMMON | {
     **{f"{state}ST": _text(26) for state in STATES},
-    **{f"{state}VL": Field(DOUBLE) for state in STATES},
+    **{f"{state}VL": Field(DOUBLE, whole=True) for state in STATES},
 }
 _ARRAY = _COMMON | {
-    "EGU": _EGU, "PREC": _PREC, "NELM": Field(DOUBLE), "NORD": Field(DOUBLE), "FTVL": _menu(ELEMENTS),
+    "EGU": _EGU, "PREC": _PREC, "FTVL": _menu(ELEMENTS),
+    "NELM": Field(DOUBLE, whole=True), "NORD": Field(DOUBLE, whole=True),
     "HOPR": Field(DOUBLE, writable=True, property=True), "LOPR": Field(DOUBLE, writable=True, property=True),
 }  # fmt: skip
 

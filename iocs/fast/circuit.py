@@ -16,7 +16,7 @@ import numpy as np
 from gateway.access.judge import Layer, Refusal
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
-from iocs.fast.dbr import NotConverted, readable
+from iocs.fast.dbr import ACKNOWLEDGES, NotConverted, readable
 from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
@@ -375,8 +375,9 @@ class Circuit(Outbox, asyncio.Protocol):
         if not client.rights & ca.RIGHT_READ:
             self._forbid(message, client)
             return
-        if not readable(data_type) or count > client.channel.native(client.long_string)[1]:
-            status = ca.BAD_COUNT if readable(data_type) else ca.BAD_TYPE
+        known = readable(data_type) or data_type in ACKNOWLEDGES
+        if not known or count > client.channel.native(client.long_string)[1]:
+            status = ca.BAD_COUNT if known else ca.BAD_TYPE
             self._refuse(message, client.cid, status, "type or count is not acceptable")
             return
         status = client.cid if message.command == ca.READ else ca.NORMAL

@@ -24,6 +24,7 @@ from iocs.fast.conversions import (
 
 LAST_TYPE = 34  # DBR_CTRL_DOUBLE
 STSACK_STRING, CLASS_NAME = 37, 38
+ACKNOWLEDGES = (35, 36)  # DBR_PUT_ACKT and DBR_PUT_ACKS are for puts only
 SIZES = {STRING: 40, SHORT: 2, FLOAT: 4, ENUM: 2, CHAR: 1, LONG: 4, DOUBLE: 8}  # bytes of one element
 MOST_LABELS, LABEL, UNITS = 16, 26, 8  # an enum's labels; bytes of one, and of units, with a NUL
 NO_LIMITS = (0.0, 0.0, math.nan, math.nan, math.nan, math.nan, 0.0, 0.0)
@@ -66,6 +67,8 @@ def encode(shown: Shown, data_type: int, count: int) -> tuple[int, bytes]:
 
     `count` 0 means as many as there are; more than there are is filled with zeros, as a C IOC does (users.md 2.5).
     """
+    if data_type in ACKNOWLEDGES:
+        raise NotConverted("such a type is only put")
     if data_type == CLASS_NAME:
         return 1, shown.record.encode()[:39].ljust(40, b"\0")
     if data_type == STSACK_STRING:  # no alarm is ever waiting for its acknowledgement, transient ones would

@@ -148,6 +148,8 @@ def main():
     try:
         if arguments.pop("kerberos", False):
             arguments["auth"] = pacsys.KerberosAuth()
+        if token := arguments.pop("token", None):
+            arguments["auth"] = pacsys.JWTAuth(token=token)
         backend = getattr(pacsys, arguments.pop("service", "dpm"))(**arguments)
     except Exception as error:  # noqa: BLE001 - whatever the client raises is the answer
         answer_with(failure(error))

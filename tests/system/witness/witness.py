@@ -34,11 +34,13 @@ class Witness:
         timeout: float = 5.0,
         environment: Mapping[str, str] | None = None,
         service: str = "dpm",
+        token: str | None = None,
     ) -> None:
         self._arguments: dict[str, Any] = {"host": "127.0.0.1", "port": port, "timeout": timeout, "service": service}
         if service == "dpm":
             self._arguments["role"] = role
         self._arguments["kerberos"] = environment is not None
+        self._arguments["token"] = token
         self._environment = {"PATH": os.environ.get("PATH", ""), "PYTHONWARNINGS": "ignore", **(environment or {})}
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._process: subprocess.Popen[str] | None = None

@@ -80,7 +80,7 @@ class JobChannel:
             channel.close()
             return
         self._channel = channel
-        channel.add_on_close_callback(lambda _, error: self._lose(DISCONNECTED, f"channel closed: {self._why(error)}"))
+        channel.add_on_close_callback(lambda _, error: self._lose(DISCONNECTED, self._why(error)))
         channel.add_on_cancel_callback(lambda _: self._lose(DISCONNECTED, "the broker deleted the queue of this job"))
         channel.add_on_return_callback(self._returned)
 
@@ -96,7 +96,9 @@ class JobChannel:
         channel.queue_declare("", exclusive=True, auto_delete=True, callback=declared)
 
     def _why(self, error: BaseException) -> str:
-        return reason_of(error, self._link.broker)
+        """Why the channel was closed, alone or with the connection."""
+        reason = reason_of(error, self._link.broker)
+        return f"the broker closed the channel: {reason}" if self._link.up else f"{self._link.broker}: {reason}"
 
     def _ask(self, queue: str, init: Envelope | None, context: Initiator | None, reason: str) -> None:
         if self._over or self._channel is None or not self._sendable:

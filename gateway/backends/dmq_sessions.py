@@ -6,10 +6,11 @@ A limited number; the one that was idle for longest gives way, and one that is i
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.backends.dmq_channel import JobChannel
 from gateway.backends.dmq_line import Line
-from gateway.core.status import Status
+from gateway.core.status import DISCONNECTED, Status
 from gateway.wire.dmq_connection import Answer, Event, Pending, Refusal
 from gateway.wire.dmq_states import Kind
 
@@ -33,24 +34,24 @@ class SessionFigures:
     lost: int = 0  # ended by the server, the broker or the network
 
 
-class Turn:
+class Turn(Protocol):
     """One setting that has a session for itself. Everything is called on the thread of the line."""
 
     def ready(self, session: "Session") -> None:
         """The session takes a setting now."""
-        raise NotImplementedError
+        ...
 
     def answered(self, answer: Answer) -> None:
         """The server's answer to it."""
-        raise NotImplementedError
+        ...
 
     def refused(self, status: Status, message: str) -> None:
         """The session was refused or ended by the server, and said why."""
-        raise NotImplementedError
+        ...
 
     def failed(self, status: Status, reason: str, reached_nobody: bool) -> None:
         """The session is lost; `reached_nobody`: what was sent came back."""
-        raise NotImplementedError
+        ...
 
 
 class Session:
@@ -82,7 +83,7 @@ class Session:
         if self.channel is not None:
             self.channel.close()
         if self.turn is not None:
-            self.turn.failed(Status(1, -34), "the DMQ server has dropped this session", reached_nobody=True)
+            self.turn.failed(DISCONNECTED, "the DMQ server has dropped this session", reached_nobody=True)
 
     def lost(self, status: Status, reason: str) -> None:
         """See Listener."""

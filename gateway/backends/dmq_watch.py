@@ -137,7 +137,8 @@ class _WatchJob:
         self.up = False
         if self._told != status:
             self._told = status
-            _log.warning("%d requests over DMQ: %s", len(self._entries), reason)
+            if self._watch.line.up:  # or else the line tells it, once for all
+                _log.warning("%d requests over DMQ: %s", len(self._entries), reason)
             self._watch.failed(self._entries, status, reason)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gateway.config.models import Auth, Kerberos
+from gateway.core.drf import Property
 from gateway.core.ports import LinkState
 from gateway.core.status import BAD_REQUEST, DISCONNECTED, INVLEN, PRIV, REQTMO, Status
 from gateway.core.values import Outcome
@@ -110,6 +111,20 @@ def test_a_slow_pending_delays_a_setting_and_a_missing_one_refuses_it(rabbitmq: 
         assert stage.facility.settings() == []
 
 
+def test_who_finds_all_sessions_in_use_waits_for_one(rabbitmq: RabbitMq) -> None:
+    with check_leaks(), staged(rabbitmq, "unsigned=yes&sessions=1", settable(5), Rules(pending_delay=0.2)) as stage:
+        wishes = [setting(f"Z:W{device}", float(turn)) for turn in range(2) for device in range(5)]
+        results = stage.backend.write(wishes, 20.0)
+        assert {result.outcome for result in results} == {Outcome.ACCEPTED}
+        assert stage.backend.sessions == 1
+        hundred = [setting("Z:W0", float(n)) for n in range(300)]
+        results = stage.backend.write(hundred, 0.3)
+        assert {result.outcome for result in results} <= {Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN}
+        accepted = [float(np.asarray(one.value)) for one in stage.facility.settings()][10:]
+        assert accepted == [float(n) for n in range(len(accepted))]
+        assert all(not result.sent for result in results if result.outcome is Outcome.REFUSED)
+
+
 def test_without_a_server_on_the_broker_everything_says_so_at_once(rabbitmq: RabbitMq) -> None:
     with staged(rabbitmq) as stage:
         assert stage.server.stop()
@@ -167,6 +182,14 @@ def test_without_a_ticket_that_serves_every_operation_says_why(
         assert said in reading.message
         assert said in result.message
         assert "nothing was sent" in result.message
+
+
+def test_a_description_says_what_answers(stage: Stage) -> None:
+    found = stage.backend.describe(["N:H801", "Z:NOTFND"], 5.0, {"N:H801": frozenset({Property.ANALOG})})
+    assert (found["N:H801"].analog, found["N:H801"].reading) == (True, None)
+    assert stage.backend.describe([], 5.0) == {}
+    stage.command("silent")
+    assert stage.backend.describe(["M:OUTTMP"], 0.3) == {}
 
 
 def test_closing_frees_who_waits(rabbitmq: RabbitMq) -> None:

@@ -30,7 +30,7 @@ def log_in(link: DpmLink, credentials: Credentials, clock: Clock, deadline: floa
     if not named.service_name:
         raise NotLoggedIn("the server names no service to log in to: it has no Kerberos login of its own now")
     try:
-        context = credentials.context(service_principal(named.service_name), deadline - clock.monotonic())
+        context = credentials.context(service_principal(named.service_name), max(0.0, deadline - clock.monotonic()))
         token = context.step()
         for _ in range(_ROUNDS):
             if token is None:

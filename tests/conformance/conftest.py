@@ -8,7 +8,7 @@ import pytest
 
 from gateway.backends.open import open_backend
 from gateway.config.backend_url import BackendUrl
-from gateway.config.models import Auth, Jwt
+from gateway.config.models import Auth, Jwt, Kerberos
 from gateway.core.device_info import DeviceInfo
 from gateway.core.ports import Backend, DeviceInfoSource, Learning
 from gateway.core.status import NOPROP
@@ -20,6 +20,7 @@ from simulator.facility import Facility, shipped_facility
 from simulator.in_process import InProcessBackend
 from simulator.services import Services
 from tests.support import grpc_engine
+from tests.support.kdc import Kdc
 from tests.support.leaks import check_leaks
 from tests.support.rabbitmq import RabbitMq
 from tests.support.tokens import SECRET, token_for
@@ -37,13 +38,18 @@ class Side:
         return self.infos.describe([device], 5.0)[device]
 
 
-@pytest.fixture(params=["sim", "dpm+http", "dpm+grpc", "dmq"])
+@pytest.fixture(params=["sim", "dpm+http", "dpm+http with Kerberos", "dpm+grpc", "dmq"])
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     """A backend of each scheme, and no trace of it afterwards."""
     facility, clock = shipped_facility(), SystemClock()
     if request.param == "dmq":
         with check_leaks():
             yield from _over_dmq(facility, clock, request.getfixturevalue("rabbitmq"))
+        return
+    if request.param == "dpm+http with Kerberos":
+        request.getfixturevalue("kerberos_environment")
+        with check_leaks():
+            yield from _with_kerberos(facility, clock, request.getfixturevalue("kdc"))
         return
     if request.param == "dpm+grpc":
         grpc_engine.begin()
@@ -63,6 +69,18 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
         yield Side(backend, backend, facility)
         backend.close()
         assert services.stop()
+
+
+def _with_kerberos(facility: Facility, clock: SystemClock, kdc: Kdc) -> Iterator[Side]:
+    """A server that checks, and a backend that logs in."""
+    services = Services(facility, clock, {"dpm_http": 0}, keytab=kdc.keytab)
+    services.start()
+    url = BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1], query={"role": "testing"})
+    backend = open_backend("under-test", url, clock, Auth(kerberos=Kerberos(keytab=str(kdc.user_keytab))))
+    assert isinstance(backend, DeviceInfoSource)
+    yield Side(backend, backend, facility)
+    backend.close()
+    assert services.stop()
 
 
 def _over_grpc(facility: Facility, clock: SystemClock, folder: Path) -> Iterator[Side]:

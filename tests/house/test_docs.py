@@ -22,7 +22,8 @@ from gateway.app.adapters import open_any
 from gateway.app.commands.demo import welcome
 from gateway.app.compose import Gateway, Ready
 from gateway.app.figures import figures
-from gateway.config import models
+from gateway.app.rules import rules_of
+from gateway.config import gateway_section, models
 from gateway.config.load import load
 from gateway.core.errors import BadInput
 from gateway.core.severity import alarm_of
@@ -32,6 +33,7 @@ from gateway.plan.build import build_plan
 from gateway.plan.model import Role
 from gateway.runtime.clock import SystemClock
 from iocs.environment import ca_settings
+from iocs.guard import Guard
 from iocs.publisher import Publisher
 from simulator.facility import load_facility, shipped_facility
 from tests.house.programs import Running, free_port, start
@@ -298,7 +300,7 @@ def squeezed(text: str) -> str:
 
 SECTIONS: Mapping[str, type[models.Section]] = {
     "## The file": models.ConfigFile, "## gateway": models.GatewaySection,
-    "`failover`:": models.FailoverSection,
+    "`failover`:": gateway_section.FailoverSection,
     "A mapping of names to:": models.BackendSection,
     "| key of `kerberos`": models.Kerberos, "| key of `jwt`": models.Jwt, "## metadata": models.MetadataSection,
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
@@ -357,7 +359,8 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     config = load(text, "text", {}, str)
     backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     try:
-        gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0))
+        guard = Guard(rules_of(config.gateway, ROOT), clock, None)
+        gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0), guard)
         gateway._assemble(_Queue(), str)  # type: ignore[arg-type]
         names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]
     finally:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from gateway.app.config_file import read_config
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal
 from gateway.app.ready_file import write_ready
+from gateway.app.rules import rules_of
 from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import Slots, one_stamp, scalar_batch
 from gateway.core.device_info import DeviceInfo, PropertyInfo
@@ -29,6 +31,7 @@ from gateway.plan.build import build_plan
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.worker import StopToken, Worker
 from iocs.environment import ca_settings
+from iocs.guard import Guard
 
 _BOUND = 1_000_000
 
@@ -105,7 +108,8 @@ def main(config_file: str, hertz: float, ready_file: str) -> None:
         write_ready(ready_file, ca_port=what.ca_port, pvs=what.pvs)
 
     with StopSignal() as stop:
-        asyncio.run(serve_until(stop, Gateway(plan, {source.name: source}, clock, settings), ready))
+        guard = Guard(rules_of(config.gateway, Path(config_file).parent), clock, None)
+        asyncio.run(serve_until(stop, Gateway(plan, {source.name: source}, clock, settings, guard), ready))
 
 
 if __name__ == "__main__":

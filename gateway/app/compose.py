@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
+from gateway.app.plan_sizes import count_pvs, writable_watches
 from gateway.app.rules import AccessWatch, journal_of, notes_of, rules_of
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
@@ -28,8 +29,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock, Learning
 from gateway.core.route import Names, Route
 from gateway.plan.build import build_plan
-from gateway.plan.family import family
-from gateway.plan.model import DevicePlan, Plan, Watch
+from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings, ca_settings
@@ -231,27 +231,6 @@ class Gateway:
             backend.close()
         if self.guard.journal is not None and not self.guard.journal.stop():
             log.error("the journal of puts does not end")
-
-
-def writable_watches(plan: Plan) -> Iterator[Watch]:
-    """The rows that clients may put to: they say how large a message of a client can be."""
-    for device in plan.devices.values():
-        if device.writable and device.setting_row >= 0:
-            yield plan.watches[device.setting_row]
-
-
-def count_pvs(plan: Plan) -> int:
-    """How many PVs the devices have; devices of one shape are counted once."""
-    counts: dict[tuple[object, ...], int] = {}
-    total = 0
-    for device in plan.devices.values():
-        kinds = tuple(plan.watches[row].kind for row in device.rows())
-        values = device.reading_row >= 0, device.setting_row >= 0
-        shape = (values, kinds, device.writable, len(device.info.bits), bool(device.info.commands))
-        if shape not in counts:
-            counts[shape] = sum(1 for _ in family(plan, device))
-        total += counts[shape]
-    return total
 
 
 def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal) -> Gateway:

@@ -15,7 +15,7 @@ from gateway.wire import acl_lines
 from simulator.facility import Facility
 from simulator.schedule import Schedule
 
-SILENCE_S = 5.0  # until a front end that does not answer is given up
+SILENCE_S = 3.0  # until a front end that does not answer is given up
 _PATIENCE_S = 30.0  # of a read that waits for an event and does not say how long
 _ATTRIBUTES = ("ON", "READY", "REMOTE", "POSITIVE", "RAMP")
 _ALARM = (2, 4, 4, 1, 1, 1, 1, 2, 2, 2)  # bytes of the fields of an alarm block, as they are printed

@@ -108,7 +108,11 @@ class AclServer:
                 accepted, address = self._listener.accept()
             except OSError:  # nobody came, or went away before it was accepted
                 continue
-            self._converse(accepted, address)
+            if self.fault is Fault.RESET:
+                self.abort(accepted)
+                accepted.close()
+            else:
+                self._converse(accepted, address)
 
     def _obey(self) -> None:
         """Take up a fault that was commanded since the last look."""
@@ -174,6 +178,7 @@ class _Caller(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_S
+    wbufsize = -1  # head and body in one piece: apart, the second waits for the acknowledgement of the first
 
     def __init__(self, acl: AclServer, stop: StopToken, connection: socket.socket, address: tuple[str, int]) -> None:
         self._acl, self._stop = acl, stop

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from gateway.backends.acl_open import acl_http, acl_ssh
 from gateway.backends.dmq_signer import SERVICE
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.dpm_lists import Budget
@@ -18,7 +19,7 @@ from gateway.core.ports import Backend, Clock
 Factory = Callable[[str, BackendUrl, Auth, Clock], Backend]  # of the name in the configuration, its URL ...
 
 ANONYMOUS = Auth()
-_PLANNED = ("acl+https", "acl+http", "acl+ssh", "devdb+grpc")  # known to the product, not built yet
+_PLANNED = ("devdb+grpc",)  # known to the product, not built yet
 
 
 def open_backend(
@@ -29,7 +30,7 @@ def open_backend(
     It contacts no service; a ticket of Kerberos, where one is configured, is obtained in the background.
     `further` has factories by scheme for adapters that this room cannot know, such as `sim`.
     """
-    factories = {"dpm+http": _dpm_http, "dpm+grpc": _dpm_grpc, "dmq": _dmq, **(further or {})}
+    factories = {**_BUILT, **(further or {})}
     factory = factories.get(url.scheme)
     if factory is not None:
         return factory(name, url, auth, clock)
@@ -118,3 +119,13 @@ def _dmq(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
             backoff_cap=number_of(url, "backoff_cap", times.backoff_cap, 0.01, 3600),
         ),
     )
+
+
+_BUILT: Mapping[str, Factory] = {
+    "dpm+http": _dpm_http,
+    "dpm+grpc": _dpm_grpc,
+    "dmq": _dmq,
+    "acl+http": acl_http,
+    "acl+https": acl_http,
+    "acl+ssh": acl_ssh,
+}

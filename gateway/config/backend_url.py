@@ -26,6 +26,7 @@ class Scheme:
 
 _ALL = Capabilities(read=True, write=True, watch=True)
 _POLLED = Capabilities(read=True, write=False, watch=True, polled=True)
+_ACL = {"period": "number", "timeout": "number"}
 _DPM = dict.fromkeys(("connections", "silence", "timeout", "backoff_cap"), "number")
 
 SCHEMES: Mapping[str, Scheme] = {
@@ -53,9 +54,11 @@ SCHEMES: Mapping[str, Scheme] = {
         needs_credentials=True,
         built=True,
     ),
-    "acl+https": Scheme("ACL CGI", 443, _POLLED, "none", {"period": "number"}, path=True),
-    "acl+http": Scheme("ACL CGI", 80, _POLLED, "none", {"period": "number"}, path=True),
-    "acl+ssh": Scheme("ACL on a CLX node over SSH", 22, _POLLED, "SSH / Kerberos", {"jump": "text"}),
+    "acl+https": Scheme("ACL CGI", 443, _POLLED, "none", _ACL, path=True, built=True),
+    "acl+http": Scheme("ACL CGI", 80, _POLLED, "none", _ACL, path=True, built=True),
+    "acl+ssh": Scheme(
+        "ACL on a CLX node over SSH", 22, _POLLED, "SSH key or agent", {**_ACL, "jump": "text"}, built=True
+    ),
     "sim": Scheme("simulator inside the same process", None, _ALL, "none", {}, path=True, built=True),
     "devdb+grpc": Scheme(
         "device database over gRPC", 50051, Capabilities(False, False, False), "none", {"tls": "text"}

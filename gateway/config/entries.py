@@ -7,6 +7,7 @@ from typing import Literal
 from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, DeviceConfig
 from gateway.config.models import DeviceEntry, ReadWrite
+from gateway.config.polled import floor_of, polling_reason
 from gateway.config.problems import Path, Places, suggestion
 from gateway.core.drf import DataRequest, DrfRange, Property
 from gateway.core.drf_events import DrfEvent, parse_event
@@ -42,6 +43,8 @@ class Entries:
         request = self._request(entry, path)
         event = self._event(entry, request, path)
         route = self._route(entry, path)
+        for name in route.read:
+            self._check_polled(name, event, path)
         if entry.writable:
             self._check_write(request, path)
         file, line = self._places.of(path)
@@ -129,6 +132,14 @@ class Entries:
             raise self._wrong(path, "writable" if ability == "write" else "backend", reason)
         if lacking := lacks_credentials(backend, ability):
             raise self._wrong(path, "backend", f"{entry.device}: {lacking}")
+
+    def _check_polled(self, name: str, event: DrfEvent, path: Path) -> None:
+        """BadConfig when a backend that is polled would have to be polled too fast, or not by periods."""
+        backend = self._backends.get(name)
+        if backend is None or not backend.url.capabilities.polled:
+            return
+        if reason := polling_reason(event, floor_of(backend.url)):
+            raise self._wrong(path, "event", f"{name!r} ({backend.url.scheme}): {reason}")
 
     def _can(self, name: str, ability: Ability) -> bool:
         backend = self._backends.get(name)

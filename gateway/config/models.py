@@ -39,11 +39,20 @@ class Jwt(Section):
         return self
 
 
+class Ssh(Section):
+    """How to log in over SSH, and which hosts are trusted. The user stands in the URL."""
+
+    key_file: str | None = Field(default=None, description="private key; default: the agent's, and the usual files")
+    known_hosts: str = Field(default="~/.ssh/known_hosts", description="keys of the hosts; others are refused")
+    agent: bool = Field(default=True, description="whether the keys of an agent are offered")
+
+
 class Auth(Section):
     """Credentials of one backend. Secrets stand in files, never in the configuration."""
 
     kerberos: Kerberos | None = None
     jwt: Jwt | None = None
+    ssh: Ssh | None = None
 
 
 class BackendSection(Section):

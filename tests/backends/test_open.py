@@ -1,10 +1,13 @@
+import sys
+
 import pytest
 
+from gateway.backends.acl_backend import AclBackend
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.open import ANONYMOUS, open_backend
 from gateway.config.backend_url import BackendUrl
-from gateway.config.models import Auth
-from gateway.core.errors import BadUrl
+from gateway.config.models import Auth, Jwt, Kerberos
+from gateway.core.errors import BadInput, BadUrl
 from gateway.core.ports import Backend, Clock, LinkState
 from gateway.runtime.clock import SystemClock
 
@@ -24,7 +27,7 @@ def test_dpm_http_is_opened_without_contacting_anybody() -> None:
     backend.close()
 
 
-@pytest.mark.parametrize("scheme", ["acl+https", "acl+http", "acl+ssh"])
+@pytest.mark.parametrize("scheme", ["devdb+grpc"])
 def test_a_scheme_that_is_not_built_yet_is_said_to_be_so(scheme: str) -> None:
     with pytest.raises(BadUrl, match=r"is not part of this version; use dpm\+http"):
         open_backend("x", url(scheme), CLOCK)
@@ -45,8 +48,8 @@ def test_a_scheme_of_another_room_comes_with_its_factory() -> None:
     backend = open_backend("play", url("sim"), CLOCK, ANONYMOUS, {"sim": factory})
     assert (backend.name, asked) == ("play", [("play", url("sim"), ANONYMOUS)])
     backend.close()
-    with pytest.raises(BadUrl, match=r"use dpm\+http or dpm\+grpc or dmq or sim"):
-        open_backend("x", url("acl+http"), CLOCK, ANONYMOUS, {"sim": factory})
+    with pytest.raises(BadUrl, match=r"use dpm\+http or .* or sim"):
+        open_backend("x", url("devdb+grpc"), CLOCK, ANONYMOUS, {"sim": factory})
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,54 @@ def test_a_scheme_of_another_room_comes_with_its_factory() -> None:
 def test_a_key_or_value_that_cannot_be_used_is_named(query: dict[str, str], said: str) -> None:
     with pytest.raises(BadUrl, match=said):
         open_backend("x", url(**query), CLOCK)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "acl+http://127.0.0.1:8081/cgi-bin/acl.pl?period=0.5&timeout=3",
+        "acl+https://www-bd.fnal.gov",
+        "acl+ssh://me@clx01.fnal.gov?jump=gateway.fnal.gov,you@second:2222&period=2",
+    ],
+)
+def test_acl_is_opened_without_contacting_anybody(text: str) -> None:
+    backend = open_backend("acl", BackendUrl.parse(text), CLOCK)
+    assert isinstance(backend, AclBackend)
+    assert (backend.name, backend.health().state) == ("acl", LinkState.DISCONNECTED)
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("acl+http://h?period=0.01", "period=0.01 is not a number of 0.05 to 3600; by default it is 1"),
+        ("acl+http://h?timeout=0", "timeout=0 is not a number"),
+        ("acl+http://h/a%20b", "the path '/a b' is none of a CGI; write for example /cgi-bin/acl.pl"),
+        ("acl+ssh://clx01", "the user is absent; write acl\\+ssh://USER@clx01"),
+        ("acl+ssh://me@clx01?jump=a%20b", "the jump host 'a b' is malformed; write jump=user@host:22"),
+        ("acl+ssh://me@clx01?jump=host:99999", "the jump host 'host:99999' is malformed"),
+    ],
+)
+def test_what_cannot_be_used_in_a_url_of_acl_is_named(text: str, said: str) -> None:
+    with pytest.raises(BadUrl, match=said):
+        open_backend("x", BackendUrl.parse(text), CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("text", "auth", "said"),
+    [
+        ("acl+http://h", Auth(jwt=Jwt(token_file="f")), "backend x: acl\\+http takes no credentials; leave out auth"),
+        ("acl+ssh://me@h", Auth(kerberos=Kerberos()), "backend x: acl\\+ssh logs in with keys; write auth: {ssh: "),
+    ],
+)
+def test_credentials_that_acl_does_not_take_are_refused(text: str, auth: Auth, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        open_backend("x", BackendUrl.parse(text), CLOCK, auth)
+
+
+def test_a_missing_library_for_ssh_is_said_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    for name in ("gateway.backends.acl_ssh", "gateway.backends.ssh_connection"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(BadUrl, match=r"acl\+ssh needs paramiko; pip install 'acgate\[ssh\]'"):
+        open_backend("x", BackendUrl.parse("acl+ssh://me@h"), CLOCK)

@@ -76,7 +76,7 @@ def test_a_url_knows_what_its_scheme_can_do_and_whether_it_is_built() -> None:
     assert BackendUrl.parse("dpm+http://h").capabilities.write
     assert not BackendUrl.parse("acl+https://h").capabilities.write
     assert BackendUrl.parse("sim:").built
-    assert not BackendUrl.parse("acl+https://h").built
+    assert not BackendUrl.parse("devdb+grpc://h").built
 
 
 def test_the_table_for_people_has_every_scheme() -> None:

@@ -141,3 +141,23 @@ def test_a_writable_device_of_an_unusable_backend_is_told_of_the_backend_only() 
         loaded("backends: {a: {url: 'dpn:'}}\ndevices: [{device: 'M:X', writable: true}]")
 
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            "{device: 'M:X', backend: acl, event: 'p,500'}",
+            "gw.yaml:3: event: 'acl' (acl+https): 'p,500' is faster than the 1 s at which this backend is polled; "
+            "write p,1000, or period=SECONDS in its URL",
+        ),
+        ("{device: 'M:X', backend: [dpm, acl], event: 'e,02'}", "'e,02' cannot be watched by polling"),
+    ],
+)
+def test_what_a_polled_backend_cannot_keep_is_refused_with_the_reason(entry: str, said: str) -> None:
+    assert said in refused(entry)
+
+
+def test_a_polled_backend_is_polled_at_its_floor() -> None:
+    (device,) = with_devices("{device: 'M:X', backend: acl, event: 'p,1000'}").devices
+    assert device.request.event.period_ms == 1000

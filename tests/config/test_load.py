@@ -105,7 +105,7 @@ def test_an_include_has_no_other_keys() -> None:
 def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
     text = (
         "gateway: {http: '127.0.0.1:8080', access_file: a.acf}\n"
-        "backends: {a: {url: 'dpm+http://h', auth: {kerberos: {}}}, b: {url: 'acl+https://h/acl.pl'}}\n"
+        "backends: {a: {url: 'dpm+http://h', auth: {kerberos: {}}}, b: {url: 'devdb+grpc://h'}}\n"
         "metadata: {url: 'devdb+grpc://h'}\non_demand: {}\nhistory: {url: 'sqlite:///h.db'}\n"
     )
 
@@ -114,7 +114,7 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
         "gw.yaml:4: on_demand: is not in this version and has no effect",
         "gw.yaml:5: history: is not in this version and has no effect",
         "gw.yaml:3: metadata: is not in this version and has no effect",
-        "gw.yaml:2: backends.b.url: acl+https is not in this version; its devices will not be served",
+        "gw.yaml:2: backends.b.url: devdb+grpc is not in this version; its devices will not be served",
     ]
 
 

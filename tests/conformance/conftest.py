@@ -1,17 +1,19 @@
-"""Every backend in front of the same facility."""
+"""Every backend in front of the same facility. A new one gets a line in `WAYS`, and is held to what it says it can."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from gateway.backends.open import open_backend
-from gateway.config.backend_url import BackendUrl
-from gateway.config.models import Auth, Jwt, Kerberos
+from gateway.config.backend_url import SCHEMES, BackendUrl, Scheme
+from gateway.config.models import Auth, Jwt, Kerberos, Ssh
 from gateway.core.device_info import DeviceInfo
+from gateway.core.drf import DataRequest
 from gateway.core.ports import Backend, DeviceInfoSource, Learning
-from gateway.core.status import NOPROP
+from gateway.core.status import NOPROP, Status
 from gateway.runtime.amqp import Broker
 from gateway.runtime.clock import SystemClock
 from simulator.daq_manners import Manners
@@ -22,91 +24,175 @@ from simulator.services import Services
 from tests.support import grpc_engine
 from tests.support.kdc import Kdc
 from tests.support.leaks import check_leaks
-from tests.support.rabbitmq import RabbitMq
+from tests.support.sshd import USER, Sshd, acl_command, make_key, running_sshd
 from tests.support.tokens import SECRET, token_for
+
+CLOCK = SystemClock()
 
 
 @dataclass(frozen=True)
 class Side:
-    """A backend, and the facility that it leads to."""
+    """A backend, and the facility that it leads to. What is not the same for all is documented by the fields."""
 
     backend: Backend
-    infos: DeviceInfoSource
     facility: Facility
+    unknown: Status = NOPROP  # of a device that there is not
+    text_arrays: bool = True  # whether elements of text arrive one by one: ACL prints them as one text
+    metadata: DeviceInfoSource | None = None  # who describes the devices, where that is not the backend
+
+    @property
+    def infos(self) -> DeviceInfoSource:
+        found = self.metadata or self.backend
+        assert isinstance(found, DeviceInfoSource)
+        return found
 
     def describe(self, device: str) -> DeviceInfo:
         return self.infos.describe([device], 5.0)[device]
 
 
-@pytest.fixture(params=["sim", "dpm+http", "dpm+http with Kerberos", "dpm+grpc", "dmq"])
-def side(request: pytest.FixtureRequest) -> Iterator[Side]:
-    """A backend of each scheme, and no trace of it afterwards."""
-    facility, clock = shipped_facility(), SystemClock()
-    if request.param == "dmq":
-        with check_leaks():
-            yield from _over_dmq(facility, clock, request.getfixturevalue("rabbitmq"))
-        return
-    if request.param == "dpm+http with Kerberos":
-        request.getfixturevalue("kerberos_environment")
-        with check_leaks():
-            yield from _with_kerberos(facility, clock, request.getfixturevalue("kdc"))
-        return
-    if request.param == "dpm+grpc":
-        grpc_engine.begin()
-        with check_leaks():
-            yield from _over_grpc(facility, clock, request.getfixturevalue("tmp_path"))
-        return
-    with check_leaks():
-        if request.param == "sim":
-            in_process = InProcessBackend("under-test", facility, clock)
-            yield Side(in_process, in_process, facility)
-            in_process.close()
-            return
-        services = Services(facility, clock, {"dpm_http": 0})
-        services.start()
-        backend = open_backend("under-test", BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1]), clock)
-        assert hasattr(backend, "describe")
-        yield Side(backend, backend, facility)
-        backend.close()
-        assert services.stop()
+def _in_process(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    del request
+    yield Side(InProcessBackend("under-test", facility, CLOCK), facility)
 
 
-def _with_kerberos(facility: Facility, clock: SystemClock, kdc: Kdc) -> Iterator[Side]:
+def _over_dpm(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    del request
+    with _serving(Services(facility, CLOCK, {"dpm_http": 0})) as services:
+        yield Side(open_backend("under-test", BackendUrl("dpm+http", *services.dpm.address), CLOCK), facility)
+
+
+def _with_kerberos(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
     """A server that checks, and a backend that logs in."""
-    services = Services(facility, clock, {"dpm_http": 0}, keytab=kdc.keytab)
-    services.start()
-    url = BackendUrl("dpm+http", "127.0.0.1", services.dpm.address[1], query={"role": "testing"})
-    backend = open_backend("under-test", url, clock, Auth(kerberos=Kerberos(keytab=str(kdc.user_keytab))))
-    assert isinstance(backend, DeviceInfoSource)
-    yield Side(backend, backend, facility)
-    backend.close()
-    assert services.stop()
+    request.getfixturevalue("kerberos_environment")
+    kdc: Kdc = request.getfixturevalue("kdc")
+    with _serving(Services(facility, CLOCK, {"dpm_http": 0}, keytab=kdc.keytab)) as services:
+        url = BackendUrl("dpm+http", *services.dpm.address, query={"role": "testing"})
+        auth = Auth(kerberos=Kerberos(keytab=str(kdc.user_keytab)))
+        yield Side(open_backend("under-test", url, CLOCK, auth), facility)
 
 
-def _over_grpc(facility: Facility, clock: SystemClock, folder: Path) -> Iterator[Side]:
+def _over_grpc(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    folder: Path = request.getfixturevalue("tmp_path")
     secret, token = folder / "secret", folder / "token"
     secret.write_bytes(SECRET)
-    token.write_text(token_for(SECRET, clock.now_ns() / 1e9 + 600))
+    token.write_text(token_for(SECRET, CLOCK.now_ns() / 1e9 + 600))
     # the live service says 17/1 after 3 s for an unknown device; here it is the code of the other services (8.2)
     manners = Manners(unknown=NOPROP, unknown_after=0.0)
-    services = Services(facility, clock, {"dpm_grpc": 0}, jwt_secret=secret, manners=manners)
-    services.start()
-    url = BackendUrl.parse(f"dpm+grpc://{services.addresses['dpm_grpc']}")
-    backend = open_backend("under-test", url, clock, Auth(jwt=Jwt(token_file=str(token))))
-    assert isinstance(backend, Learning)
-    infos = InProcessBackend("metadata", facility, clock)  # DAQ knows no metadata; the gateway asks elsewhere, too
-    backend.learn(infos.describe(facility.devices, 5.0))
-    yield Side(backend, infos, facility)
-    backend.close()
-    assert services.stop()
+    with _serving(Services(facility, CLOCK, {"dpm_grpc": 0}, jwt_secret=secret, manners=manners)) as services:
+        url = BackendUrl.parse(f"dpm+grpc://{services.addresses['dpm_grpc']}")
+        backend = open_backend("under-test", url, CLOCK, Auth(jwt=Jwt(token_file=str(token))))
+        assert isinstance(backend, Learning)
+        infos = InProcessBackend("metadata", facility, CLOCK)  # DAQ knows no metadata; the gateway asks elsewhere, too
+        backend.learn(infos.describe(facility.devices, 5.0))
+        yield Side(backend, facility, metadata=infos)
 
 
-def _over_dmq(facility: Facility, clock: SystemClock, rabbitmq: RabbitMq) -> Iterator[Side]:
+def _over_dmq(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    rabbitmq = request.getfixturevalue("rabbitmq")
     # which code DMQ has for an unknown device is not known (dmq.md 8); here it is that of the other services
-    services = Services(facility, clock, {}, broker=Broker.parse(rabbitmq.url), rules=Rules(unknown=NOPROP))
+    with _serving(Services(facility, CLOCK, {}, broker=Broker.parse(rabbitmq.url), rules=Rules(unknown=NOPROP))):
+        url = BackendUrl.parse(f"dmq://127.0.0.1:{rabbitmq.port}/?unsigned=yes")
+        yield Side(open_backend("under-test", url, CLOCK), facility)
+
+
+NO_RECORD = Status(16, -20)  # what ACL has for a device that there is not
+
+
+def _over_acl(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    del request
+    with _serving(Services(facility, CLOCK, {"acl": 0})) as services:
+        url = BackendUrl("acl+http", *services.acl.address, query={"period": "0.1"})
+        yield Side(open_backend("under-test", url, CLOCK), facility, NO_RECORD, text_arrays=False)
+
+
+def _over_ssh(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    node = request.getfixturevalue("console_node")
+    with _serving(Services(facility, CLOCK, {"acl": 0})) as services:
+        url, auth = node.lead_to(services.addresses["acl"])
+        backend = open_backend("under-test", url, CLOCK, auth)
+        with closing(backend.watch([DataRequest.parse("M:OUTTMP@i")])) as first:
+            assert len(first.get(10.0)) == 1  # a login takes its time, which is none of the stream's
+        yield Side(backend, facility, NO_RECORD, text_arrays=False)
+
+
+def scheme_of(way: str) -> Scheme:
+    """What the table of schemes says of a way."""
+    return SCHEMES[way.split()[0]]
+
+
+WAYS: dict[str, Callable[[pytest.FixtureRequest, Facility], Iterator[Side]]] = {
+    "sim": _in_process,
+    "dpm+http": _over_dpm,
+    "dpm+http with Kerberos": _with_kerberos,
+    "dpm+grpc": _over_grpc,
+    "dmq": _over_dmq,
+    "acl+http": _over_acl,
+    "acl+ssh": _over_ssh,
+}
+WRITING = [way for way in WAYS if scheme_of(way).capabilities.write]
+READING_ONLY = [way for way in WAYS if way not in WRITING]
+DESCRIBING = [way for way in WAYS if not way.startswith("acl")]  # ACL tells nothing of devices but values
+
+
+@contextmanager
+def _serving(services: Services) -> Iterator[Services]:
     services.start()
-    backend = open_backend("under-test", BackendUrl.parse(f"dmq://127.0.0.1:{rabbitmq.port}/?unsigned=yes"), clock)
-    assert isinstance(backend, DeviceInfoSource)
-    yield Side(backend, backend, facility)
-    backend.close()
+    yield services
     assert services.stop()
+
+
+def _opened(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """The side of a scheme, and no trace of it afterwards."""
+    grpc_engine.begin()
+    way = WAYS[request.param](request, shipped_facility())
+    with check_leaks():
+        for side in way:
+            yield side
+            side.backend.close()
+
+
+@pytest.fixture(params=WAYS)
+def side(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """A backend of each scheme."""
+    yield from _opened(request)
+
+
+@pytest.fixture(params=WRITING)
+def writing(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """A backend of each scheme that says it can write."""
+    yield from _opened(request)
+
+
+@pytest.fixture(params=READING_ONLY)
+def reading_only(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """A backend of each scheme that says it cannot write."""
+    yield from _opened(request)
+
+
+@pytest.fixture(params=DESCRIBING)
+def describing(request: pytest.FixtureRequest) -> Iterator[Side]:
+    """A backend of each scheme that describes devices."""
+    yield from _opened(request)
+
+
+@dataclass(frozen=True)
+class ConsoleNode:
+    """An SSH server whose logins are the interpreter of whichever simulator a test leads them to."""
+
+    server: Sshd
+    folder: Path
+
+    def lead_to(self, simulator: str) -> tuple[BackendUrl, Auth]:
+        (self.folder / "simulator").write_text(simulator, "ascii")
+        (self.folder / "known_hosts").write_text(self.server.known_host(), "ascii")
+        ssh = Ssh(key_file=str(self.folder / "key"), known_hosts=str(self.folder / "known_hosts"), agent=False)
+        url = BackendUrl("acl+ssh", "127.0.0.1", self.server.port, USER, query={"period": "0.1"})
+        return url, Auth(ssh=ssh)
+
+
+@pytest.fixture(scope="session")
+def console_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleNode]:
+    folder = tmp_path_factory.mktemp("console")
+    key = make_key(folder / "key")
+    with running_sshd(folder / "sshd", acl_command(f'"$(cat {folder}/simulator)"'), key) as server:
+        yield ConsoleNode(server, folder)

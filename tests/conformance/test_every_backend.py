@@ -14,7 +14,7 @@ from gateway.core.ports import LinkState, Subscription
 from gateway.core.status import INVLEN, NOPROP, PRIV, SCALEFAIL
 from gateway.core.values import Outcome, Setting, SettingResult, SettingValue, Value
 from gateway.runtime.worker import StopToken, Worker
-from tests.conformance.conftest import Side
+from tests.conformance.conftest import Side, scheme_of
 
 TIMEOUT = 5.0
 
@@ -59,7 +59,7 @@ def test_a_read_gives_one_item_per_item_in_order_and_a_bad_one_spoils_none(side:
     assert [reading.request for reading in readings] == requests
     assert [reading.value is not None for reading in readings] == [True, False, True, True, False]
     assert [reading.status.failed for reading in readings] == [False, True, False, False, True]
-    assert readings[1].status == NOPROP
+    assert readings[1].status == side.unknown
 
 
 def test_a_read_is_stamped_with_the_time_of_the_source(side: Side) -> None:
@@ -92,6 +92,8 @@ def test_reading_nothing_is_nothing(side: Side) -> None:
     ],
 )
 def test_every_kind_of_value_arrives_as_its_type(side: Side, text: str, kind: type) -> None:
+    if kind is tuple and not side.text_arrays:
+        kind = str
     assert isinstance(value_of(side, text), kind)
 
 
@@ -113,28 +115,28 @@ def test_attributes_that_a_device_lacks_are_left_out_of_its_status(side: Side) -
     assert value_of(side, "I|H801") == BasicStatus(True, True, True, None, None)
 
 
-def test_what_was_written_is_read(side: Side) -> None:
-    (result,) = write(side, ("Z:ACLTST", 12.5))
+def test_what_was_written_is_read(writing: Side) -> None:
+    (result,) = write(writing, ("Z:ACLTST", 12.5))
     assert (result.outcome, result.status.good) == (Outcome.ACCEPTED, True)
-    assert value_of(side, "Z_ACLTST") == pytest.approx(12.5, abs=0.01)
+    assert value_of(writing, "Z_ACLTST") == pytest.approx(12.5, abs=0.01)
 
 
-def test_arrays_texts_commands_and_raw_bytes_are_written(side: Side) -> None:
+def test_arrays_texts_commands_and_raw_bytes_are_written(writing: Side) -> None:
     results = write(
-        side, ("D:GAINS[1:3]", np.array([9.0, 8.0, 7.0])), ("G:MODE", "Studies"), ("I|H801", 1.0), ("I|H803", "OFF")
+        writing, ("D:GAINS[1:3]", np.array([9.0, 8.0, 7.0])), ("G:MODE", "Studies"), ("I|H801", 1.0), ("I|H803", "OFF")
     )
     assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 4
-    gains = value_of(side, "D_GAINS[0:4]")
+    gains = value_of(writing, "D_GAINS[0:4]")
     assert isinstance(gains, np.ndarray)
     assert gains.tolist() == [0.0, 9.0, 8.0, 7.0, 4.0]
-    assert value_of(side, "G_MODE") == "Studies"
-    raw = value_of(side, "Z_ACLTST.RAW")
+    assert value_of(writing, "G_MODE") == "Studies"
+    raw = value_of(writing, "Z_ACLTST.RAW")
     assert isinstance(raw, bytes)
-    assert [result.outcome for result in write(side, ("Z:ACLTST.RAW", raw))] == [Outcome.ACCEPTED]
+    assert [result.outcome for result in write(writing, ("Z:ACLTST.RAW", raw))] == [Outcome.ACCEPTED]
 
 
-def test_a_refused_setting_says_why_and_spoils_none(side: Side) -> None:
-    results = write(side, ("Z:REFUSE", 2.0), ("Z:ACLTST", 3.0), ("Z:LOCKED", 2.0), ("Z:NOTFND", 1.0))
+def test_a_refused_setting_says_why_and_spoils_none(writing: Side) -> None:
+    results = write(writing, ("Z:REFUSE", 2.0), ("Z:ACLTST", 3.0), ("Z:LOCKED", 2.0), ("Z:NOTFND", 1.0))
     assert [result.outcome for result in results] == [
         Outcome.REFUSED, Outcome.ACCEPTED, Outcome.REFUSED, Outcome.REFUSED,
     ]  # fmt: skip
@@ -142,17 +144,17 @@ def test_a_refused_setting_says_why_and_spoils_none(side: Side) -> None:
 
 
 @pytest.mark.parametrize("value", [np.zeros(2), np.zeros(4), 1.0])
-def test_an_array_of_the_wrong_length_is_refused_and_nothing_is_set(side: Side, value: SettingValue) -> None:
-    before = value_of(side, "D_GAINS[0:7]")
-    (result,) = write(side, ("D:GAINS[1:3]", value))
+def test_an_array_of_the_wrong_length_is_refused_and_nothing_is_set(writing: Side, value: SettingValue) -> None:
+    before = value_of(writing, "D_GAINS[0:7]")
+    (result,) = write(writing, ("D:GAINS[1:3]", value))
     assert (result.outcome, result.status) == (Outcome.REFUSED, INVLEN)
-    assert np.array_equal(before, value_of(side, "D_GAINS[0:7]"))
+    assert np.array_equal(before, value_of(writing, "D_GAINS[0:7]"))
 
 
-def test_settings_of_one_device_are_applied_in_their_order(side: Side) -> None:
-    results = write(side, ("Z:ACLTST", 1.0), ("Z:ACLTST", 2.0), ("Z:ACLTST", 3.0))
+def test_settings_of_one_device_are_applied_in_their_order(writing: Side) -> None:
+    results = write(writing, ("Z:ACLTST", 1.0), ("Z:ACLTST", 2.0), ("Z:ACLTST", 3.0))
     assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 3
-    applied = [setting.value for setting in side.facility.settings()]
+    applied = [setting.value for setting in writing.facility.settings()]
     assert [float(np.asarray(value).ravel()[0]) for value in applied] == [1.0, 2.0, 3.0]
 
 
@@ -210,10 +212,10 @@ def test_arrays_are_watched_whole(side: Side) -> None:
     assert all(isinstance(value, np.ndarray) and len(value) == 8 for _, _, value in found)
 
 
-def test_a_setting_shows_in_the_watch_of_its_setting(side: Side) -> None:
-    stream = side.backend.watch(parse("Z_ACLTST@p,100"))
+def test_a_setting_shows_in_the_watch_of_its_setting(writing: Side) -> None:
+    stream = writing.backend.watch(parse("Z_ACLTST@p,100"))
     take(stream, 0.3)
-    write(side, ("Z:ACLTST", -7.5))
+    write(writing, ("Z:ACLTST", -7.5))
     values = [value for _, _, value in take(stream, 0.6)]
     assert values[-1] == pytest.approx(-7.5, abs=0.01)
 
@@ -265,13 +267,20 @@ def test_health_tells_what_is_watched(side: Side) -> None:
     assert (health.state, health.requests, health.reconnects) == (LinkState.UP, 2, 0)
 
 
-def test_every_backend_can_read_write_and_watch(side: Side) -> None:
-    can = side.backend.capabilities
-    assert (side.backend.name, can.read, can.write, can.watch) == ("under-test", True, True, True)
+def test_a_backend_that_cannot_write_refuses_each_setting_and_says_so(reading_only: Side) -> None:
+    results = write(reading_only, ("Z:ACLTST", 12.5), ("Z:NOTFND", 1.0), ("I|H801", 1.0))
+    assert [result.outcome for result in results] == [Outcome.REFUSED] * 3
+    assert all(result.status.failed and "never written" in result.message for result in results)
+    assert reading_only.facility.settings() == []
 
 
-def test_devices_are_described_and_one_that_does_not_exist_has_a_reading_alone(side: Side) -> None:
-    found = side.infos.describe(["M:OUTTMP", "Z:NOTFND", "Z:ACLTST", "G:MODE", "G:DOORS"], TIMEOUT)
+def test_every_backend_can_do_what_its_scheme_says(side: Side, request: pytest.FixtureRequest) -> None:
+    can, said = side.backend.capabilities, scheme_of(request.node.callspec.params["side"]).capabilities
+    assert (side.backend.name, can, can.read, can.watch) == ("under-test", said, True, True)
+
+
+def test_devices_are_described_and_one_that_does_not_exist_has_a_reading_alone(describing: Side) -> None:
+    found = describing.infos.describe(["M:OUTTMP", "Z:NOTFND", "Z:ACLTST", "G:MODE", "G:DOORS"], TIMEOUT)
     assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo())
     outtmp, acltst = found["M:OUTTMP"], found["Z:ACLTST"]
     assert outtmp.description == "Outdoor temperature"

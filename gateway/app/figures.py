@@ -8,12 +8,15 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
+from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.core.ports import Backend, Clock, Expiring
+from gateway.core.put_row import PutJournal
 from gateway.core.route import Names
 from gateway.plan.model import Plan
 from iocs.diagnostics import Countdown, Figure
 from iocs.fast.server import CaServer
+from iocs.guard import Guard
 from iocs.publisher import Publisher
 from iocs.store import Store
 
@@ -33,6 +36,8 @@ class Served(Protocol):
     devices: dict[str, Device]
     store: Store
     server: CaServer | None
+    guard: Guard
+    access: AccessWatch | None
     acquisitions: list[Acquisition]
     writers: list[SettingsWorkers]
     routes: dict[Names, RouteBackend]
@@ -64,6 +69,11 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "DEVICES": lambda: len(served.devices),
         "WRITES": lambda: int(served.plan.writes),
         "CLIENTS": circuits,
+        "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
+        "ACCESS:STATE": lambda: served.access.state if served.access else "none",
+        "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
+        "JOURNAL:STATE": lambda: _journal(served.guard.journal),
+        "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
         "UPDATES": lambda: publisher.published & WRAP,  # readings published since the start
         "RATE": lambda: publisher.rate,  # readings per second
         "DROPS": drops,
@@ -78,6 +88,10 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     for route in served.routes.values():
         found |= {f"ROUTE:{route.name}:{suffix}": figure for suffix, figure in _route(route).items()}
     return found
+
+
+def _journal(journal: PutJournal | None) -> str:
+    return "none" if journal is None else journal.trouble() or "OK"
 
 
 def _backend(backend: Backend) -> dict[str, Figure]:

@@ -24,7 +24,9 @@ from gateway.app.compose import Gateway, Ready
 from gateway.app.figures import figures
 from gateway.app.rules import rules_of
 from gateway.config import gateway_section, models
+from gateway.config.gateway_section import GatewaySection
 from gateway.config.load import load
+from gateway.config.scalars import Section
 from gateway.core.errors import BadInput
 from gateway.core.severity import alarm_of
 from gateway.core.status import Status
@@ -298,9 +300,10 @@ def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
 
-SECTIONS: Mapping[str, type[models.Section]] = {
-    "## The file": models.ConfigFile, "## gateway": models.GatewaySection,
-    "`failover`:": gateway_section.FailoverSection,
+SECTIONS: Mapping[str, type[Section]] = {
+    "## The file": models.ConfigFile, "## gateway": gateway_section.GatewaySection,
+    "`failover`:": gateway_section.FailoverSection, "`limits`:": gateway_section.LimitsSection,
+    "`audit`:": gateway_section.AuditSection,
     "A mapping of names to:": models.BackendSection,
     "| key of `kerberos`": models.Kerberos, "| key of `jwt`": models.Jwt, "## metadata": models.MetadataSection,
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
@@ -358,8 +361,8 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     text += '  - {device: "M:OUTTMP", backend: name}\n  - {device: "G:AMANDA", backend: [a, b]}\n'
     config = load(text, "text", {}, str)
     backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
+    guard = Guard(rules_of(GatewaySection(), ROOT), clock)
     try:
-        guard = Guard(rules_of(config.gateway, ROOT), clock, None)
         gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0), guard)
         gateway._assemble(_Queue(), str)  # type: ignore[arg-type]
         names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]

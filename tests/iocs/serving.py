@@ -67,6 +67,8 @@ def rules_that(writes: bool, **changed: object) -> Rules:
 class MemoryJournal:
     """Keeps the rows of puts where a test can look at them."""
 
+    lost = 0
+
     def __init__(self) -> None:
         self.rows: list[PutRow] = []
 

@@ -10,7 +10,7 @@ from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
-from gateway.core.ports import Backend, Clock, Expiring
+from gateway.core.ports import Backend, Clock, Counting, Expiring
 from gateway.core.put_row import PutJournal
 from gateway.core.route import Names
 from gateway.plan.model import Plan
@@ -106,7 +106,13 @@ def _backend(backend: Backend) -> dict[str, Figure]:
         for kind in backend.expires_in():
             left = partial(_left, backend, kind)
             found[f"{kind}:EXPIRES_IN"] = Countdown(left, *EXPIRES[kind])
+    if isinstance(backend, Counting):
+        found |= {name: partial(_count, backend, name) for name in backend.counts()}
     return found
+
+
+def _count(backend: Counting, name: str) -> int:
+    return backend.counts()[name] & WRAP
 
 
 def _left(backend: Expiring, kind: str) -> float:

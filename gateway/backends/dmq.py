@@ -3,11 +3,12 @@
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 
 from gateway.backends.dmq_describe import describe
 from gateway.backends.dmq_line import Line, LineTimes
 from gateway.backends.dmq_read import Reader
-from gateway.backends.dmq_sessions import SessionFigures, SessionLimits
+from gateway.backends.dmq_sessions import SessionLimits
 from gateway.backends.dmq_signer import SERVICE
 from gateway.backends.dmq_watch import Watching
 from gateway.backends.dmq_write import Writer
@@ -82,15 +83,10 @@ class DmqBackend:
         """See Expiring."""
         return {} if self._credentials is None else {"TICKET": self._credentials.expires_in()}
 
-    @property
-    def sessions(self) -> int:
-        """Setting jobs that are open now."""
-        return len(self._writer.sessions)
-
-    @property
-    def session_figures(self) -> SessionFigures:
-        """What became of setting jobs since the start."""
-        return self._writer.sessions.figures
+    def counts(self) -> Mapping[str, int]:
+        """See Counting: the sessions for settings that are open now, and what became of them since the start."""
+        found = asdict(self._writer.sessions.figures)
+        return {"SESSIONS": len(self._writer.sessions)} | {f"SESSIONS:{k.upper()}": v for k, v in found.items()}
 
     def health(self) -> Health:
         """Its figures; there is one connection, whatever is read, written and watched."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import pika
+from pika import exceptions
 from pika.channel import Channel
 
 from gateway.backends.dmq_signer import Signer
@@ -59,6 +60,7 @@ class JobChannel:
         self._channel: Channel | None = None
         self._context: Initiator | None = None
         self._unacknowledged = 0  # the newest delivery tag
+        self._asked = False  # the INIT is out, and the exchange is there
         self._over = False
 
     @property
@@ -73,7 +75,10 @@ class JobChannel:
         except ProtocolError as error:
             self._lose(BAD_REQUEST, str(error))
             return
-        self._link.channel(lambda channel: self._declare(channel, init))
+        try:
+            self._link.channel(lambda channel: self._declare(channel, init))
+        except exceptions.AMQPError as error:  # the broker allows so many channels and no more
+            self._lose(DISCONNECTED, f"no channel can be opened: {self._why(error)}")
 
     def _declare(self, channel: Channel, init: Envelope) -> None:
         if self._over:
@@ -108,6 +113,8 @@ class JobChannel:
             return
         self._context = context
         self._publish(TOPIC, init)
+        self._asked = True
+        self._job.restart(self._now())
         self._channel.basic_consume(queue, self._delivered)
 
     @property
@@ -130,7 +137,7 @@ class JobChannel:
         now = self._now()
         if self._job.lost(now):
             self._lose(DISCONNECTED, f"the DMQ server was silent for {self._job.silence:g} s")
-        elif self._sendable and self._job.beats(now):
+        elif self._asked and self._sendable and self._job.beats(now):
             self._publish(self._exchange, self._job.beat())
 
     def close(self) -> None:
@@ -138,7 +145,7 @@ class JobChannel:
         if self._over:
             return
         drop = self._job.drop()
-        if drop is not None and self._sendable:
+        if drop is not None and self._asked and self._sendable:
             self._publish(self._exchange, drop)
         self._finish()
 

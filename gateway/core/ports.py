@@ -149,6 +149,15 @@ class Expiring(Protocol):
 
 
 @runtime_checkable
+class Counting(Protocol):
+    """A backend that has further figures of its own."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Each by its name, such as `SESSIONS`; the names stay the same. Never waits."""
+        ...
+
+
+@runtime_checkable
 class Learning(Protocol):
     """A backend whose values can be understood only with what the device database says."""
 

@@ -60,6 +60,7 @@ class ClientJob(Job):
     def __init__(self, kind: Kind, entries: tuple[str, ...], now: float, timers: Timers | None = None) -> None:
         super().__init__(kind, entries, now, timers or Timers())
         self._message_id = ""
+        self._known = frozenset(entries)
         self._open: deque[str] = deque()  # message ids of settings without an answer, oldest first
 
     def init(self, message_id: str, reply_to: str, app_id: str, host_address: bytes) -> Envelope:
@@ -106,7 +107,7 @@ class ClientJob(Job):
             entry: str | None = self.entries[ref - 1]
         else:
             drf = envelope.key.removeprefix(READING_PREFIX)
-            entry = drf if envelope.key.startswith(READING_PREFIX) and drf in self.entries else None
+            entry = drf if envelope.key.startswith(READING_PREFIX) and drf in self._known else None
         if entry is not None:
             return Answer(entry, sample) if self.takes(What.ANSWER) else None
         mine = (envelope.correlation_id or self._message_id) == self._message_id

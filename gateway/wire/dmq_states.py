@@ -87,6 +87,10 @@ class Job:
         self._next_beat = now + timers.beat
         self.heard = now  # the last sign of life of the other end
 
+    def restart(self, now: float) -> None:
+        """The timers begin now: what it took to get so far is nobody's silence."""
+        self._next_beat, self.heard = now + self._timers.beat, now
+
     def sends(self, what: What) -> None:
         """Move on by what this end sends; ProtocolError when it must not be sent now."""
         state = TABLE[self.kind].get((self.state, what))

@@ -35,17 +35,18 @@ def test_a_thousand_writes_alternating_over_fifty_devices_keep_their_order(rabbi
         results = stage.backend.write(settings, 60.0)
         assert [result.setting for result in results] == settings
         assert [result for result in results if result.outcome is not Outcome.ACCEPTED] == []
-        assert stage.backend.sessions <= 20
+        assert stage.backend.counts()["SESSIONS"] <= 20
         applied = [(str(one.request.device), float(np.asarray(one.value))) for one in stage.facility.settings()]
         assert len(applied) == 1000
         for device in range(50):
             name = f"Z:W{device}"
             assert [v for n, v in applied if n == name] == [v for n, v in wishes if n == name]
-        figures = stage.backend.session_figures
-        assert figures.opened + figures.reused == 1000
-        assert figures.evicted > 0
-        assert until(lambda: stage.backend.sessions == 0 and stage.server.jobs == 0, IN_TIME)
-        assert figures.opened == figures.evicted + figures.expired
+        counts = stage.backend.counts()
+        assert counts["SESSIONS:OPENED"] + counts["SESSIONS:REUSED"] == 1000
+        assert counts["SESSIONS:EVICTED"] > 0
+        assert until(lambda: stage.backend.counts()["SESSIONS"] == 0 and stage.server.jobs == 0, IN_TIME)
+        counts = stage.backend.counts()
+        assert counts["SESSIONS:OPENED"] == counts["SESSIONS:EVICTED"] + counts["SESSIONS:EXPIRED"]
         assert stage.broker.count("queues") == 1  # the server's own, for INITs
         assert stage.broker.count("channels") == 1
 
@@ -54,7 +55,10 @@ def test_a_session_is_used_again(stage: Stage) -> None:
     for number in range(5):
         (result,) = stage.backend.write([setting("Z:ACLTST", float(number))], 5.0)
         assert result.outcome is Outcome.ACCEPTED
-    assert (stage.backend.session_figures.opened, stage.backend.session_figures.reused) == (1, 4)
+    assert stage.backend.counts() == {
+        "SESSIONS": 1, "SESSIONS:OPENED": 1, "SESSIONS:REUSED": 4, "SESSIONS:EVICTED": 0, "SESSIONS:EXPIRED": 0,
+        "SESSIONS:LOST": 0,
+    }  # fmt: skip
 
 
 def test_one_request_that_the_server_does_not_parse_spoils_none(stage: Stage) -> None:
@@ -116,7 +120,7 @@ def test_who_finds_all_sessions_in_use_waits_for_one(rabbitmq: RabbitMq) -> None
         wishes = [setting(f"Z:W{device}", float(turn)) for turn in range(2) for device in range(5)]
         results = stage.backend.write(wishes, 20.0)
         assert {result.outcome for result in results} == {Outcome.ACCEPTED}
-        assert stage.backend.sessions == 1
+        assert stage.backend.counts()["SESSIONS"] == 1
         hundred = [setting("Z:W0", float(n)) for n in range(300)]
         results = stage.backend.write(hundred, 0.3)
         assert {result.outcome for result in results} <= {Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN}

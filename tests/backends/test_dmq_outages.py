@@ -107,7 +107,7 @@ def test_a_session_that_the_server_has_forgotten_is_replaced_and_the_setting_app
         (result,) = stage.backend.write([setting("Z:ACLTST", 2.0)], 5.0)
         assert result.outcome is Outcome.ACCEPTED
         assert [float(np.asarray(one.value)) for one in stage.facility.settings()] == [1.0, 2.0]
-        assert stage.backend.session_figures.lost == 1
+        assert stage.backend.counts()["SESSIONS:LOST"] == 1
 
 
 def test_a_server_that_restarts_is_noticed_by_the_next_heartbeat(rabbitmq: RabbitMq) -> None:

@@ -73,6 +73,8 @@ def test_a_broker_that_is_killed_turns_five_hundred_pvs_invalid_and_they_come_ba
             assert gateway.threads() <= threads
         (line,) = [one for one in put(site, 3.5).lines() if one.get("device") == "Z:ACLTST"]
         assert (line["state"], line["severity"]) == ("ACCEPTED", 0), line
+        with CaClient(int(gateway.said["ca_port"])) as client:
+            assert client.get_time(client.create("GW1:BACKEND:q:SESSIONS")).value == 1
         gateway.end()
         simulator.end()
         assert [mortal.count(what) for what in ("queues", "channels", "connections")] == [0, 0, 0]

@@ -33,7 +33,8 @@ def test_heartbeats_and_silence_have_their_times() -> None:
     assert (one.due, one.beats(4.9), one.beats(5.0), one.beats(5.1), one.due) == (5.0, False, True, False, 10.0)
     assert one.silence == 30.0
     assert (one.lost(29.9), one.lost(30.0)) == (False, True)
-    one.heard = 8.0
+    one.restart(8.0)
+    assert one.due == 13.0
     assert (one.lost(37.9), one.lost(38.0)) == (False, True)
 
 

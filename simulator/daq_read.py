@@ -19,6 +19,9 @@ from simulator.facility import Facility
 from simulator.logger_data import LIVE, NO_SOURCE, logged, source_status, source_word
 from simulator.schedule import Member, Schedule, Single, Tick, effective_event
 
+FAST_MS = 50  # readings that come faster travel several in one reply, as plots do (5.3)
+TOGETHER_NS = 100_000_000  # the time that one such reply covers
+
 Record = Callable[[DataRequest, int, Value], None]  # told of each value that is sent, with its stamp in ns
 
 
@@ -38,6 +41,8 @@ class DaqRead:
         self._once: list[tuple[int, int, bytes]] = []  # replies that come once: when, their order, bytes
         self._order = 0
         self._changes: dict[int, Value | None] = {}  # of @Q requests: what was sent last
+        self._fast: dict[int, tuple[list[int], list[float]]] = {}  # of fast requests: stamps and values that wait
+        self._flush_ns: int | None = None  # when these are sent
         begun = (self._begin(index, text, now_ns) for index, text in enumerate(texts) if not is_directive(text))
         self._schedule = Schedule(facility, [member for member in begun if member is not None], now_ns)
 
@@ -66,6 +71,8 @@ class DaqRead:
         else:
             if event.mode == "Q":
                 self._changes[index] = None
+            elif event.mode == "P" and (event.period_ms or 0) < FAST_MS:
+                self._fast[index] = ([], [])
             return index, request
         return None
 
@@ -89,9 +96,8 @@ class DaqRead:
 
     def next_ns(self) -> int | None:
         """When `due` has something to do next; None when nothing will ever come again: the call is done (5.2)."""
-        scheduled = self._schedule.next_ns()
-        times = [self._once[0][0]] if self._once else []
-        return min(times if scheduled is None else [*times, scheduled], default=None)
+        times = (self._once[0][0] if self._once else None, self._flush_ns, self._schedule.next_ns())
+        return min((time for time in times if time is not None), default=None)
 
     def due(self, now_ns: int) -> Iterator[bytes]:
         """The replies that are due by now, in order of their times."""
@@ -99,11 +105,24 @@ class DaqRead:
             yield heapq.heappop(self._once)[2]
         for tick in self._schedule.take(now_ns):
             yield from self._tick(tick)
+        if self._flush_ns is not None and self._flush_ns <= now_ns:
+            self._flush_ns = None
+            for index, (stamps, values) in self._fast.items():
+                if stamps:
+                    yield encode_points(index, TimedArray(np.array(values), np.array(stamps, np.int64)))
+                    stamps.clear()
+                    values.clear()
 
     def _tick(self, tick: Tick) -> Iterator[bytes]:
         for index, value in zip(tick.tags.tolist(), tick.values.tolist(), strict=True):
-            if self._changed(index, value):
-                self._note(index, tick.stamp_ns, value)
+            if not self._changed(index, value):
+                continue
+            self._note(index, tick.stamp_ns, value)
+            if waiting := self._fast.get(index):
+                waiting[0].append(tick.stamp_ns)
+                waiting[1].append(value)
+                self._flush_ns = self._flush_ns or tick.stamp_ns + TOGETHER_NS
+            else:
                 yield encode_scalar(index, tick.stamp_ns, value)
         for single in tick.others:
             if single.value is None:

@@ -53,9 +53,8 @@ class ReadCall:
                 if len(self._replies) >= BOUND:
                     self._replies.popleft()
                     self.dropped += 1
-                empty = not self._replies
                 self._replies.append(reply)
-                if empty:
+                if len(self._replies) <= 1:  # looked at afterwards: who takes them meanwhile need not be told
                     self._bell.ring()
         except grpc.RpcError as error:
             if not token.stopped():

@@ -83,6 +83,15 @@ def test_a_monitor_sends_changes_only() -> None:
     assert [index for _, index, _ in came.others] == [1, 2]
 
 
+def test_fast_readings_travel_together_each_with_its_own_stamp() -> None:
+    call = Call("M:OUTTMP@p,10", "Z:ACLTST@p,100")
+    assert call.after(0.05).index.tolist() == [1]
+    (first, second) = [decode_replies([reply]) for reply in call.call.due(BEGIN + SECOND // 10)]
+    assert (first.index.tolist(), second.index.tolist()) == ([1], [0] * 11)
+    assert np.diff(second.stamp_ns).tolist() == [SECOND // 100] * 10
+    assert call.call.next_ns() == BEGIN + SECOND * 11 // 100
+
+
 def test_clock_events_come_at_their_times() -> None:
     assert len(Call("M:OUTTMP@e,0f").after(1.0).index) == 15
 

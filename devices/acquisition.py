@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from devices.table import DeviceTable
-from devices.watchdog import Watchdog, allowed_silence
+from devices.watchdog import Watchdog, allowed_silence, companies
 from gateway.core.batch import ReadingBatch
 from gateway.core.errors import Closed
 from gateway.core.ports import Backend, Clock, DirectSubscription, ReadingSink, Subscription
@@ -47,7 +47,8 @@ class Acquisition:
         self._requests = [table.watches[row].request for row in rows]
         self._sinks = tuple(sinks)
         self._clock = clock
-        self._watchdog = Watchdog(allowed_silence([table.watches[row] for row in rows]), clock.monotonic())
+        watches = [table.watches[row] for row in rows]
+        self._watchdog = Watchdog(allowed_silence(watches), clock.monotonic(), companies(watches))
         self._looked = -math.inf  # s, monotonic
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # of whoever passes something on

@@ -4,7 +4,6 @@ A row is the place of a watch in `Plan.watches`. The scalars of a batch are take
 however many rows they touch; everything else is one object per row.
 """
 
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from devices.circular_buffer import CircularBuffer, Points, Rings
 from devices.kinds import Target, fitted, target_of
+from devices.stamps import StrangeStamps, stamps_before
 from gateway.core.batch import OtherReading, ReadingBatch, Slots, batch_of, stamp_of_all
 from gateway.core.ports import Clock
 from gateway.core.remembered import Remembered, constant
@@ -23,7 +23,6 @@ from gateway.plan.model import Kind, Watch
 
 Rows = npt.NDArray[np.int64]
 _ARRAY_BYTES = 1_000_000  # what the buffer of one array row may take
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +41,14 @@ class DeviceTable:
     """The table of devices: many writers and readers, one lock that is held briefly.
 
     `depth` is the number of readings in each scalar's circular buffer. A stamp of 0 becomes the local time of
-    arrival (values.md 10), counted in `unstamped`.
+    arrival (values.md 10); what is strange about stamps is counted in `strange`.
     """
 
     def __init__(self, watches: Sequence[Watch], depth: int, clock: Clock) -> None:
         rows = len(watches)
         self.watches = tuple(watches)
         self.clock = clock
-        self.unstamped = 0
+        self.strange = StrangeStamps()
         self._lock = threading.Lock()
         self._is_scalar = np.array([watch.kind is Kind.SCALAR for watch in watches], np.bool_)
         self._ring_of = np.cumsum(self._is_scalar) - 1  # place of a scalar row in the rings
@@ -91,7 +90,7 @@ class DeviceTable:
             if not (stamp_of_all(stamps) or stamps.all()):
                 missing = stamps == 0
                 stamps = np.where(missing, now_ns, stamps)
-                self._count_unstamped(int(missing.sum()))
+                self.strange.missing(int(missing.sum()))
             if len(mapped.slot):
                 self._accept_scalars(mapped, stamps, now, target if mapped.slot is target.rows else None)
             if stamps is mapped.stamp_ns and not mapped.others:
@@ -169,6 +168,8 @@ class DeviceTable:
         span = target.span
         self._rings.append(target.rings, stamps, batch.value, target.ring_span)
         index = span.index
+        known = self._stamp_ns[index]
+        self.strange.look(stamps, known if span.once else stamps_before(rows, stamps, known), self.clock.now_ns())
         self._value[index] = batch.value  # of a row that occurs twice the last one stays
         self._stamp_ns[index] = stamps
         self._facility[index] = batch.facility
@@ -193,7 +194,7 @@ class DeviceTable:
             if reading.stamp_ns == 0:
                 reading = replace(reading, stamp_ns=now_ns)
                 if reading.value is not None:
-                    self._count_unstamped(1)
+                    self.strange.missing(1)
             if reading.value is not None:
                 self._keep_object(row, reading, reading.value, now)
             elif not self._lost(row, reading, outdated=self._place[row] >= other.after):
@@ -203,6 +204,7 @@ class DeviceTable:
 
     def _keep_object(self, row: int, reading: Reading, value: Value, now: float) -> None:
         self._objects[row] = value
+        self.strange.look(np.array([reading.stamp_ns]), self._stamp_ns[row : row + 1], self.clock.now_ns())
         if isinstance(value, np.ndarray):
             self._buffers[row].append(reading.stamp_ns, value)
         self._stamp_ns[row] = reading.stamp_ns
@@ -232,11 +234,6 @@ class DeviceTable:
         if not self._had_value[row]:
             self._stamp_ns[row] = reading.stamp_ns
         return True
-
-    def _count_unstamped(self, number: int) -> None:
-        if self.unstamped == 0:
-            _log.warning("a reading came without a time stamp; such readings get the local time of arrival")
-        self.unstamped += number
 
 
 _NOTHING = Points(np.zeros(0), np.zeros(0, np.int64), 0, 0)

@@ -8,6 +8,7 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
+from devices.table import DeviceTable
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.core.ports import Backend, Clock, Counting, Expiring
@@ -34,6 +35,7 @@ class Served(Protocol):
     clock: Clock
     backends: dict[str, Backend]
     devices: dict[str, Device]
+    table: DeviceTable
     store: Store
     server: CaServer | None
     guard: Guard
@@ -79,6 +81,9 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "DROPS": drops,
         "SILENT": lambda: sum(acquisition.silent for acquisition in served.acquisitions),  # devices
         "RESTARTS": restarts,
+        "STAMPS:ZERO": lambda: served.table.strange.zero & WRAP,  # readings
+        "STAMPS:FUTURE": lambda: served.table.strange.future & WRAP,
+        "STAMPS:BACKWARD": lambda: served.table.strange.backward & WRAP,
         "QUEUE:PUSH": lambda: push.waiting,
         "QUEUE:PUSH:MAX": lambda: push.high_water,
         "QUEUE:PUT": served.waiting_settings,

@@ -9,8 +9,9 @@ from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import EMPTY, ReadingBatch
 from gateway.core.drf import DataRequest
 from gateway.core.status import DISCONNECTED, REQTMO
+from gateway.plan.model import Watch
 from gateway.runtime.backoff import Backoff
-from tests.devices.samples import batch, items, scalars
+from tests.devices.samples import batch, items, scalars, watch
 from tests.support.clock import ManualClock
 from tests.support.leaks import no_leaks as no_leaks
 from tests.support.scripted_backend import ScriptedBackend, ScriptedSubscription
@@ -47,9 +48,9 @@ class Kept:
 class Line:
     """One acquisition of rows 2 and 0 of a table of three, all parts under control."""
 
-    def __init__(self, backoff: Backoff = AT_ONCE) -> None:
+    def __init__(self, backoff: Backoff = AT_ONCE, watches: Sequence[Watch] = scalars(3)) -> None:
         self.clock = ManualClock()
-        self.table = DeviceTable(scalars(3), 8, self.clock)
+        self.table = DeviceTable(watches, 8, self.clock)
         self.backend = ScriptedBackend("dpm")
         self.sink = Kept(self.table)
         self.acquisition = Acquisition(self.backend, self.table, [2, 0], [self.sink], self.clock, backoff)
@@ -172,6 +173,29 @@ def test_a_row_that_never_speaks_is_declared_silent_after_its_grace(line: Line) 
     stream.give(EMPTY)
     stream.settle()
     assert line.sink.items == [(2, None), (0, None)]
+
+
+def test_who_stays_away_from_its_clock_event_is_silent_and_nobody_when_the_event_stops() -> None:
+    made = Line(watches=[watch(event="e,02", device=f"S:D{row:05}") for row in range(3)])
+    made.acquisition.start()
+    try:
+        stream = made.backend.subscription()
+        stream.give(batch((0, 1.0), (1, 2.0)))
+        stream.settle()
+        for _ in range(3):  # the event comes, one device does not
+            made.clock.advance(5.0)
+            stream.give(batch((1, 2.0)))
+            stream.settle()
+        assert [item for item in made.sink.items if item[0] == 2] == [(2, 1.0), (2, None)]
+        assert (made.table.snapshot(2).status, made.table.snapshot(0).has_value) == (REQTMO, True)
+        stream.give(batch((0, 3.0), (1, 2.0)))
+        stream.settle()
+        made.clock.advance(1e6)  # the event does not come any more
+        stream.give(EMPTY)
+        stream.settle()
+        assert (made.acquisition.silent, made.table.snapshot(2).has_value) == (0, True)
+    finally:
+        assert made.acquisition.stop(5)
 
 
 def test_what_subscriptions_dropped_adds_up_over_restarts(line: Line) -> None:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from devices.watchdog import Watchdog, allowed_silence
+from devices.watchdog import Watchdog, allowed_silence, companies
 from tests.devices.samples import watch
 
 YES = np.array([True])
@@ -58,3 +58,36 @@ def test_many_rows_are_judged_at_once() -> None:
     fell, heard = dog.check(10.0, arrived, np.ones(10_000, np.bool_))
     assert fell.tolist() == list(range(0, 10_000, 2))
     assert heard.tolist() == []
+
+
+def test_those_that_come_with_one_event_are_each_others_company() -> None:
+    events = ["e,1d", "p,1000", "E,1D,E,0", "e,02", "s,Z:ACLTST,1,0,=", "q,1000", "s,Z:ACLTST,1,0,="]
+    assert companies([watch(event=event) for event in events]).tolist() == [0, -1, 0, 1, 2, -1, 2]
+
+
+def edges(dog: Watchdog, now: float, *arrived: float) -> tuple[list[int], list[int]]:
+    fell, heard = dog.check(now, np.array(arrived), np.ones(len(arrived), np.bool_))
+    return fell.tolist(), heard.tolist()
+
+
+def test_who_does_not_come_with_an_event_that_came_falls_silent_in_one_event() -> None:
+    dog = Watchdog(np.full(3, np.inf), 0.0, np.array([0, 0, 0]))
+    assert edges(dog, 10.0, 10.0, 10.1, 10.0) == ([], [])
+    assert edges(dog, 20.4, 20.0, 10.1, 20.1) == ([1], [])
+    assert edges(dog, 30.4, 30.0, 10.1, 30.1) == ([], [])
+    assert edges(dog, 40.4, 40.0, 40.2, 40.1) == ([], [1])
+    assert edges(dog, 41.0, 40.0, 40.2, 40.1) == ([], [])
+
+
+def test_an_event_that_stops_makes_nobody_silent_and_brings_nobody_back() -> None:
+    dog = Watchdog(np.full(3, np.inf), 0.0, np.array([0, 0, 1]))
+    assert edges(dog, 10.0, 10.0, 5.0, -np.inf) == ([1], [])
+    assert edges(dog, 1e6, 10.0, 5.0, -np.inf) == ([], [])
+    assert dog.silent == 1
+
+
+def test_who_never_came_with_an_event_has_the_grace_of_a_new_subscription() -> None:
+    dog = Watchdog(np.full(2, np.inf), 0.0, np.array([0, 0]))
+    dog.grace(100.0)
+    assert edges(dog, 100.9, 100.8, -np.inf) == ([], [])
+    assert edges(dog, 102.0, 101.9, -np.inf) == ([1], [])

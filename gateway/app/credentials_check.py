@@ -1,14 +1,16 @@
 """Which operations of which devices cannot work with the credentials at hand: files are read, nobody is contacted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import TypeAlias
 
 from gateway.backends.kerberos_port import kerberos_trouble
 from gateway.config.config import BackendConfig, Config
 from gateway.config.models import Jwt
 from gateway.core.ports import Clock
 
+_Way: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]  # backends of a route that cannot, and those that may
 _NAMED = 3  # devices of a sentence, the others are counted
 _WANTED = {  # scheme: what its service wants to know a user by, and whether reading needs it, too (contract.md 3)
     "dmq": ("kerberos", True),
@@ -30,26 +32,28 @@ def lacks(config: Config, clock: Clock) -> list[Lack]:
     """What cannot work, devices with the same reason in one sentence; settings only where the gateway takes any."""
     troubles = {name: _trouble(backend, clock) for name, backend in config.backends.items()}
     everything = {name for name, backend in config.backends.items() if _WANTED.get(backend.url.scheme, ("", False))[1]}
-    groups: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    groups: dict[tuple[str, _Way], list[str]] = {}
     for device in config.devices:
-        operations = {"reading": device.route.read}
+        routes = {"reading": device.route.read}
         if config.gateway.writes and device.entry.writable:
-            operations["writing"] = device.route.write
-        for operation, names in operations.items():
+            routes["writing"] = device.route.write
+        operations: dict[_Way, list[str]] = {}
+        for operation, names in routes.items():
             needing = everything if operation == "reading" else set(names)
             bad = tuple(name for name in names if name in needing and troubles[name])
             if bad:
                 left = tuple(name for name in names if name not in bad)
-                groups.setdefault((operation, bad, left), []).append(device.request.device)
+                operations.setdefault((bad, left), []).append(operation)
+        for way, found in operations.items():
+            groups.setdefault((" and ".join(found), way), []).append(device.request.device)
     return [
-        Lack(_sentence(operation, devices, bad, left, troubles), fatal=operation == "reading" and not left)
-        for (operation, bad, left), devices in groups.items()
+        Lack(_sentence(operation, devices, way, troubles), fatal=operation.startswith("reading") and not way[1])
+        for (operation, way), devices in groups.items()
     ]
 
 
-def _sentence(
-    operation: str, devices: Sequence[str], bad: Sequence[str], left: Sequence[str], troubles: dict[str, str]
-) -> str:
+def _sentence(operation: str, devices: Sequence[str], way: _Way, troubles: Mapping[str, str]) -> str:
+    bad, left = way
     names = list(dict.fromkeys(devices))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     over = f" over {' or '.join(bad)}, but over {' or '.join(left)}" if left else ""

@@ -25,18 +25,21 @@ _WRONG_KEY = "the key of {who} in {where} is not the one that the Kerberos serve
 _CLOCK = "the clock of this machine and that of the Kerberos server differ too much; set them (NTP)"
 _NO_SERVER = "krb5.conf names no Kerberos server of the realm that is asked for; add it under [realms]"
 _CONFIG = "krb5.conf cannot be read, or names no default_realm; see KRB5_CONFIG and /etc/krb5.conf"
+_NO_CACHE = "{where} is no cache of Kerberos tickets; see auth.kerberos.cache, or get a ticket with kinit"
 _SENTENCES = {
     1: "the Kerberos principal {who} has expired; ask for it to be extended",  # NAME_EXP
     6: _UNKNOWN,  # C_PRINCIPAL_UNKNOWN
-    7: "the Kerberos server does not know the service {service}; see the host in the URL of the backend",  # S_PRINC...
+    7: "the Kerberos server does not know the service {service}; see the host in the URL of the backend",  # S_PRINC..
     18: "the Kerberos principal {who} is locked; ask for it to be unlocked",  # CLIENT_REVOKED
     23: "the password of {who} has expired; make a new one, and a new keytab",  # KEY_EXP
     24: _WRONG_KEY,  # PREAUTH_FAILED
     31: _WRONG_KEY,  # BAD_INTEGRITY
     32: _EXPIRED,  # TKT_EXPIRED
     37: _CLOCK,  # SKEW
+    134: "{who} is no Kerberos principal; write for example user1@FNAL.GOV",  # PARSE_MALFORMED
     135: _CONFIG,  # CONFIG_CANTOPEN
     136: _CONFIG,  # CONFIG_BADFORMAT
+    140: _NO_CACHE,  # CC_UNKNOWN_TYPE
     141: _NO_TICKET,  # CC_NOTFOUND
     148: _CLOCK,  # KDCREP_SKEW
     154: _NO_SERVER,  # REALM_UNKNOWN
@@ -44,7 +47,8 @@ _SENTENCES = {
     181: _WRONG_KEY,  # KT_NOTFOUND
     194: "the Kerberos ticket in {where} may not be read; see who owns the file",  # FCC_PERM
     195: _NO_TICKET,  # FCC_NOFILE
-    199: "{where} holds no Kerberos tickets; see auth.kerberos.cache, or get a ticket with kinit",  # CC_FORMAT
+    199: _NO_CACHE,  # CC_FORMAT
+    212: _NO_CACHE,  # CCACHE_BADVNO
     220: "the name of the Kerberos server in krb5.conf has no address; see [realms]",  # REALM_CANT_RESOLVE
     224: _CONFIG,  # CONFIG_NODEFREALM
 }

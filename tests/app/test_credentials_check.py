@@ -1,6 +1,7 @@
 """What cannot work with the credentials at hand is said before anything starts, and nobody is contacted for it."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pytest
 
 from gateway.app.cli import main
 from gateway.app.credentials_check import Lack, lacks
+from gateway.backends.open import open_backend
+from gateway.config.backend_url import BackendUrl
+from gateway.config.models import Auth, Kerberos
+from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock
+from simulator.facility import shipped_facility
+from simulator.services import Services
 from tests.config.loading import loaded
 from tests.support.kdc import REALM, USER, Kdc
 from tests.support.tokens import SECRET, token_for
@@ -99,7 +106,7 @@ def test_settings_count_only_where_the_gateway_takes_any() -> None:
 def test_a_service_that_wants_to_know_its_readers_makes_readings_impossible() -> None:
     backends = 'dmq: {url: "dmq://broker.example", auth: {kerberos: {keytab: /none/k}}}'
     said = [(lack.sentence.partition(": backend dmq: ")[0], lack.fatal) for lack in found(backends, WRITABLE)]
-    assert said == [("reading Z:ACLTST cannot work", True), ("writing Z:ACLTST cannot work", False)]
+    assert said == [("reading and writing Z:ACLTST cannot work", True)]
 
 
 def test_a_route_that_has_another_way_is_said_to_have_it() -> None:
@@ -152,9 +159,22 @@ def test_a_command_that_prints_a_token_has_to_be_there_and_is_not_run() -> None:
     assert reasons("env") == []
 
 
-@pytest.mark.parametrize(("scheme", "code"), [("dpm+http", 0), ("dmq", 1)])
+def test_an_extra_that_is_missing_is_named_with_how_to_get_it(realm: Kdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.backends.kerberos", None)  # as if gssapi were not there
+    monkeypatch.setitem(sys.modules, "simulator.gss_acceptor", None)
+    (lack,) = found(dpm(""), WRITABLE)
+    assert lack.sentence.endswith("kerberos; pip install 'acgate[kerberos]'")
+    with pytest.raises(BadInput, match=r"backend dpm: auth.kerberos needs .*; pip install 'acgate\[kerberos\]'"):
+        open_backend("dpm", BackendUrl("dpm+http", "127.0.0.1", 1), CLOCK, Auth(kerberos=Kerberos()))
+    with pytest.raises(BadInput, match=r"a keytab needs .*; pip install 'acgate\[kerberos\]'"):
+        Services(shipped_facility(), CLOCK, {}, keytab=realm.keytab)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code", "operations"), [("dpm+http", 0, "writing"), ("dmq", 1, "reading and writing")]
+)
 def test_check_says_it_and_fails_where_something_can_never_have_a_value(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], scheme: str, code: int
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scheme: str, code: int, operations: str
 ) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(
@@ -164,6 +184,7 @@ def test_check_says_it_and_fails_where_something_can_never_have_a_value(
     )
     assert main(["check", str(config), "--json"]) == code
     out, err = capsys.readouterr()
-    sentence = "writing Z:ACLTST cannot work: backend b: the keytab /none/k cannot be read: No such file or directory"
+    reason = "backend b: the keytab /none/k cannot be read: No such file or directory"
+    sentence = f"{operations} Z:ACLTST cannot work: {reason}"
     assert sentence in json.loads(out)["warnings"]
     assert f"warning: {sentence}\n" in err

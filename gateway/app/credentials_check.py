@@ -30,7 +30,7 @@ class Lack:
 
 def lacks(config: Config, clock: Clock) -> list[Lack]:
     """What cannot work, devices with the same reason in one sentence; settings only where the gateway takes any."""
-    troubles = {name: _trouble(backend, clock) for name, backend in config.backends.items()}
+    troubles = credential_troubles(config, clock)
     everything = {name for name, backend in config.backends.items() if _WANTED.get(backend.url.scheme, ("", False))[1]}
     groups: dict[tuple[str, _Way], list[str]] = {}
     for device in config.devices:
@@ -50,6 +50,11 @@ def lacks(config: Config, clock: Clock) -> list[Lack]:
         Lack(_sentence(operation, devices, way, troubles), fatal=operation.startswith("reading") and not way[1])
         for (operation, way), devices in groups.items()
     ]
+
+
+def credential_troubles(config: Config, clock: Clock) -> dict[str, str]:
+    """Of each backend why its service will not know who we are; empty where it may."""
+    return {name: _trouble(backend, clock) for name, backend in config.backends.items()}
 
 
 def _sentence(operation: str, devices: Sequence[str], way: _Way, troubles: Mapping[str, str]) -> str:

@@ -3,11 +3,12 @@
 A list of steps that grows with the layers: each is a function of what is asked, and asks nobody.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from math import isfinite
+from types import MappingProxyType
 
 from gateway.access.acf import Access, AccessFile
 from gateway.access.judge import Layer
@@ -68,17 +69,27 @@ class Question:
     user: str = ""
     host: str = ""
     file: AccessFile | None = None
+    troubles: Mapping[str, str] = MappingProxyType({})
 
 
 def explain(
-    config: Config, plan: Plan, name: str, user: str = "", host: str = "", file: AccessFile | None = None
+    config: Config,
+    plan: Plan,
+    name: str,
+    user: str = "",
+    host: str = "",
+    file: AccessFile | None = None,
+    troubles: Mapping[str, str] = MappingProxyType({}),
 ) -> Explanation:
-    """The explanation of a PV; BadInput when there is none of that name. `file` is the access file, if any."""
+    """The explanation of a PV; BadInput when there is none of that name.
+
+    `file` is the access file, if any; `troubles` say of backends why their services will not know who we are.
+    """
     spec = find(plan, name.removesuffix(".VAL"))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]
-    question = Question(config, plan, spec, device, user, host, file)
+    question = Question(config, plan, spec, device, user, host, file, troubles)
     request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
     return Explanation(
         spec,
@@ -213,6 +224,9 @@ def _route(question: Question) -> Iterator[Judgement]:
     backend = question.config.backends[route.write[0]]
     yield Judgement("route", True, f"{backend.name} ({backend.url.scheme}) can write")
     needed = SCHEMES[backend.url.scheme].credentials
+    if trouble := question.troubles.get(backend.name):
+        yield Judgement("credentials", False, f"{backend.name}: {trouble}")
+        return
     if needed == "none":
         return
     if backend.auth.kerberos is None and backend.auth.jwt is None:

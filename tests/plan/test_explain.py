@@ -171,6 +171,13 @@ def test_credentials_are_for_the_service_to_judge() -> None:
     assert layer(asked("D:GAINS:SP", auth=", auth: {kerberos: {}}"), "credentials").passes is None
 
 
+def test_credentials_that_cannot_work_refuse_the_put() -> None:
+    config = loaded(TEXT.format(writes="on", gateway="", auth=", auth: {kerberos: {}}"))
+    plan, _ = build_plan(config, INFOS)
+    found = explain(config, plan, "D:GAINS:SP", troubles={"dpm": "the ticket has expired", "sim": ""})
+    assert layer(found, "credentials") == Judgement("credentials", False, "dpm: the ticket has expired")
+
+
 def test_an_access_file_says_who_may() -> None:
     file = parse_acf(
         """UAG(ops) {jane}

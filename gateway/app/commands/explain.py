@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway.app.config_file import read_config
+from gateway.app.credentials_check import credential_troubles
 from gateway.app.describe import describe_offline
 from gateway.app.rules import read_acf
 from gateway.plan.build import build_plan
 from gateway.plan.explain import Explanation, Judgement, explain
+from gateway.runtime.clock import SystemClock
 
 _WORDS = {True: "yes", False: "no", None: "?"}
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     plan, _ = build_plan(config, describe_offline(config))
     name = config.gateway.access_file
     file = read_acf(Path(args.config).parent / name) if name is not None else None
-    found = explain(config, plan, args.pv, args.user, args.host, file)
+    found = explain(config, plan, args.pv, args.user, args.host, file, credential_troubles(config, SystemClock()))
     if args.json:
         print(json.dumps(_document(found)))
     else:

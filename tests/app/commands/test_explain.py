@@ -49,6 +49,18 @@ def test_for_machines_it_is_one_document(config: str, capsys: pytest.CaptureFixt
     assert found["drf"] == "Z:ACLTST.SETTING@P,1000,TRUE"
 
 
+def test_credentials_that_cannot_work_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "gateway: {writes: on}\n"
+        'backends: {dpm: {url: "dpm+http://192.0.2.1", auth: {kerberos: {keytab: /none/k}}}}\n'
+        'devices: [{device: "Z:ACLTST", writable: true}]\n'
+    )
+    assert main(["explain", "Z:ACLTST:SP", "--config", str(path)]) == 0
+    reason = "refused by credentials: dpm: the keytab /none/k cannot be read: No such file or directory"
+    assert f"  put      {reason}\n" in capsys.readouterr().out
+
+
 def test_an_unknown_pv_is_wrong_input(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "M:OUTTMQ", "--config", config]) == 2
     assert capsys.readouterr().err == "M:OUTTMQ: no PV of this configuration; did you mean 'M:OUTTMP'?\n"

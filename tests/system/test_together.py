@@ -13,7 +13,7 @@ FLOOD = 3000  # devices at 10 Hz
 WINDOW = 5.0  # s
 LATE = 1.0  # s from the source's stamp to the client, for 99 of 100, on a machine that does other things, too
 POLLED = {"acl": 1.5}  # s more where the gateway asks now and then
-KINDS = ("dpm", "daq", "dmq", "own")
+KINDS = ("dpm", "daq", "dmq", "acl", "own")
 
 
 @dataclass
@@ -49,7 +49,7 @@ def stage(site: Site, rabbitmq: RabbitMq) -> Iterator[Stage]:
         "dpm": f"dpm+http://{services.said['dpm_http']}",
         "daq": f"dpm+grpc://{services.said['dpm_grpc']}",
         "dmq": f"dmq://{HOST}:{rabbitmq.port}/?unsigned=yes",
-        #        "acl": services.said["acl"].replace("http", "acl+http", 1),
+        "acl": services.said["acl"].replace("http", "acl+http", 1),
         "own": "sim:",
         "flood": f"dpm+http://{HOST}:{flood_port}",
     }

@@ -4,7 +4,7 @@ A list of steps that grows with the layers: each is a function of what is asked,
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from math import isfinite
@@ -69,7 +69,7 @@ class Question:
     user: str = ""
     host: str = ""
     file: AccessFile | None = None
-    troubles: Mapping[str, str] = MappingProxyType({})
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain(

@@ -53,6 +53,7 @@ class DpmGrpcBackend:
             lambda number: GrpcWatchList(f"{name}-{number}", link, identity, labels, clock, timeouts, chance),
             budget.connections,
             clock,
+            direct=True,
         )
 
     @property

@@ -89,7 +89,7 @@ class _Order:
 class Watching:
     """Joins subscriptions to lists. Thread-safe; a list ends with the last request in it.
 
-    `direct`: what a list brings is always all that a read of its socket brought (see BoundedSubscription).
+    `direct`: what a list brings is always all that came by then (see BoundedSubscription).
     """
 
     def __init__(

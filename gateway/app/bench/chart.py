@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from gateway.app.bench.report import Medians, number
-from gateway.app.bench.servers import OURS
+from gateway.app.bench.servers import C_IOC, OURS
 
-_COLOURS = {OURS: "#1f6f8b", "caproto": "#d98324", "softioc": "#7a7a7a"}
-_NAMES = {"softioc": "pythonSoftIOC", "caproto": "stock caproto"}
+_COLOURS = {OURS: "#1f6f8b", "caproto": "#d98324", "softioc": "#7a7a7a", C_IOC: "#3d3d3d"}
+_NAMES = {"softioc": "pythonSoftIOC", "caproto": "stock caproto", C_IOC: "C softIoc"}
 _WIDTH, _LEFT, _BAR, _GAP = 760, 150, 18, 5
 _SCALE = 480  # px of the longest bar
 _LEAST = 0.3  # decades that the shortest bar has at least: a logarithm has no zero
@@ -44,6 +44,11 @@ def panels(of: Medians, servers: Sequence[str]) -> list[Panel]:
     """What the chart shows, in its order."""
     fewest = min((cell for cell in of if cell.startswith("updates/")), key=_size, default="")
     many = min((cell for cell in of if cell.startswith("clients/")), key=_size, default="")
+    batches = max(
+        (cell for cell in of if cell.startswith("batches/")),
+        key=lambda cell: (-_size(cell)[0], _size(cell)[1]),
+        default="",
+    )
     idle = max((cell for cell in of if cell.startswith("idle/")), key=_size, default="")
     asked = next((cell for cell in of if cell.startswith("getput/")), "")
 
@@ -68,6 +73,12 @@ def panels(of: Medians, servers: Sequence[str]) -> list[Panel]:
             "us",
             figures(many, "cpu_us"),
             fallen(many),
+        ),
+        Panel(
+            f"{cpu}, {_rate(batches)}, one client, from batches: less is better",
+            "us",
+            figures(batches, "cpu_us"),
+            fallen(batches),
         ),
         Panel("Updates held, one client: more is better", "/s", tuple(one for one in best.items() if one[1] > 0)),
         Panel(f"libca connects {pvs} PVs: less is better", "ms", figures(idle, "libca_ms")),

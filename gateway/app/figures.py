@@ -106,6 +106,7 @@ def _backend(backend: Backend) -> dict[str, Figure]:
         "REQS": lambda: backend.health().requests,
         "RECONNECTS": lambda: backend.health().reconnects,
         "ERR": lambda: backend.health().last_error,
+        "MODE": lambda: _mode(backend),
     }
     if isinstance(backend, Expiring):
         for kind in backend.expires_in():
@@ -114,6 +115,15 @@ def _backend(backend: Backend) -> dict[str, Figure]:
     if isinstance(backend, Counting):
         found |= {name: partial(_count, backend, name) for name in backend.counts()}
     return found
+
+
+def _mode(backend: Backend) -> str:
+    """As whom it writes (P-01)."""
+    if not backend.capabilities.write:
+        return "READ ONLY"
+    ends = backend.expires_in() if isinstance(backend, Expiring) else {}
+    lacking = [f"NO {kind}" for kind, left in ends.items() if left <= 0.0]
+    return lacking[0] if lacking else "USER" if ends else "ANONYMOUS"
 
 
 def _count(backend: Counting, name: str) -> int:

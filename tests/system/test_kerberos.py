@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.ca_client import CaClient
+from tests.support.ca_client import STRING, CaClient
 from tests.support.kdc import USER, Kdc
 from tests.support.processes import HOST, Json, Running, Site, until
 
@@ -117,6 +117,14 @@ def test_the_gateway_says_how_long_its_tickets_are_good(stage: Stage) -> None:
         assert good[1:3] == (NONE, NONE)
         assert none[:3] == (0.0, 5, MAJOR)  # LOLO
         assert "ticket" not in str(client.get(client.create("GW1:BACKEND:anonymous:ERR")))
+
+
+def test_the_gateway_says_as_whom_each_backend_writes(stage: Stage) -> None:
+    with CaClient(stage.site.ca_port) as client:
+        modes = {name: client.get(client.create(f"GW1:BACKEND:{name}:MODE"), STRING) for name in DEVICES}
+    assert modes == {
+        "testing": "USER", "weather": "USER", "none": "USER", "anonymous": "ANONYMOUS", "lacking": "NO TICKET",
+    }  # fmt: skip
 
 
 def test_reading_goes_on_whatever_becomes_of_the_tickets(stage: Stage) -> None:

@@ -26,6 +26,7 @@ class CaSettings:
     circuits_per_address: int = 200
     channels: int = 60_000  # of one circuit
     monitors: int = 60_000  # of one circuit
+    largest_value: int | None = None  # bytes of values in one message to a client; None for no limit
 
 
 def _port(environment: Mapping[str, str], *names: str, default: int) -> int:
@@ -52,7 +53,8 @@ def ca_settings(
 
     Where neither names an interface, only the loopback is bound. `largest_value` is the size in bytes of the largest
     PV. Beacons go to the loopback alone when nothing else is bound, otherwise where EPICS says: the list, and
-    broadcast unless EPICS_CAS_AUTO_BEACON_ADDR_LIST is NO.
+    broadcast unless EPICS_CAS_AUTO_BEACON_ADDR_LIST is NO. EPICS_CA_MAX_ARRAY_BYTES is a limit of what clients are sent
+    where EPICS_CA_AUTO_ARRAY_BYTES is NO, as in EPICS base 7.
     """
     bound = tuple(environment.get("EPICS_CAS_INTF_ADDR_LIST", "").split()) or tuple(interfaces) or ("127.0.0.1",)
     bound = tuple(_address(item, 0)[0] for item in bound)
@@ -68,6 +70,7 @@ def ca_settings(
     try:
         period = float(environment.get("EPICS_CAS_BEACON_PERIOD", "") or 15.0)
         arrays = int(environment.get("EPICS_CA_MAX_ARRAY_BYTES", "") or 0)
+        fixed = environment.get("EPICS_CA_AUTO_ARRAY_BYTES", "YES").strip().upper() == "NO"
         allowed = tuple(Network(item, strict=False) for item in allow)
     except ValueError as error:
         raise BadInput(f"environment or gateway.allow: {error}") from error
@@ -79,4 +82,5 @@ def ca_settings(
         ignored=frozenset(_address(a, 0)[0] for a in environment.get("EPICS_CAS_IGNORE_ADDR_LIST", "").split()),
         allowed=allowed,
         largest=max(arrays, AS_TEXT * largest_value, 16384) + 1024,
+        largest_value=max(arrays, 16384) if fixed else None,
     )

@@ -16,7 +16,7 @@ import numpy as np
 from gateway.access.judge import Layer, Refusal
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
-from iocs.fast.dbr import ACKNOWLEDGES, NotConverted, readable
+from iocs.fast.dbr import ACKNOWLEDGES, LAST_TYPE, SIZES, NotConverted, readable
 from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
@@ -34,6 +34,7 @@ class Service(Protocol):
 
     store: Store
     largest: int  # bytes of one message
+    largest_value: int | None  # bytes of values in one message to a client; None for no limit
     most_channels: int  # of one circuit
     most_monitors: int  # of one circuit
 
@@ -314,6 +315,8 @@ class Circuit(Outbox, asyncio.Protocol):
             return ca.BAD_MONITOR, "the subscription id is in use"
         if message.elements > client.channel.native(client.long_string)[1]:
             return ca.BAD_COUNT, "more elements than the channel has"
+        if self._too_large(message.data_type, message.elements, client):
+            return ca.TOO_LARGE, "more than EPICS_CA_MAX_ARRAY_BYTES"
         if len(self._sinks) >= self.service.most_monitors:
             return ca.ALLOCATION_FAILED, "too many subscriptions"
         return None
@@ -380,6 +383,9 @@ class Circuit(Outbox, asyncio.Protocol):
             status = ca.BAD_COUNT if known else ca.BAD_TYPE
             self._refuse(message, client.cid, status, "type or count is not acceptable")
             return
+        if self._too_large(data_type, count, client):
+            self._refuse(message, client.cid, ca.TOO_LARGE, "more than EPICS_CA_MAX_ARRAY_BYTES")
+            return
         status = client.cid if message.command == ca.READ else ca.NORMAL
         try:
             client.channel.refresh()
@@ -390,6 +396,12 @@ class Circuit(Outbox, asyncio.Protocol):
                 return
             status, count, payload = ca.GET_FAILED, 0, b""
         self.write(ca.pack(message.command, data_type, count, status, message.parameter2, payload))
+
+    def _too_large(self, data_type: int, count: int, client: Client) -> bool:
+        """Whether so many elements, or all of them, are more than clients are sent."""
+        limit = self.service.largest_value
+        size = SIZES[data_type % 7 if data_type <= LAST_TYPE else 0]
+        return limit is not None and size * (count or client.channel.native(client.long_string)[1]) > limit
 
     def _forbid(self, message: ca.Message, client: Client) -> None:
         """A get of what the client may not read."""

@@ -62,6 +62,7 @@ class CaServer:
     def __init__(self, channels: Channels, store: Store, settings: CaSettings) -> None:
         self.channels, self.store, self.settings = channels, store, settings
         self.largest, self.most_channels, self.most_monitors = settings.largest, settings.channels, settings.monitors
+        self.largest_value = settings.largest_value
         self.circuits: set[Circuit] = set()
         self.refused = 0  # circuits, since the start
         self.find, self.known, self.denied = channels.find, channels.known, channels.denied

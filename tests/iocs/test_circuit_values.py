@@ -179,3 +179,31 @@ def test_names_of_clients_are_harmless_in_logs() -> None:
         client.send(ca.pack(0, 0, 13) + ca.pack(20, payload=b"a\n\x1b[31mb\0") + ca.pack(21, payload=b"h\0"))
         client.put(client.create("Z:ACLTST:SP"), 1.0)
         assert "a??[31mb@h" == served.devices["Z:ACLTST"].write_record.who
+
+
+@pytest.mark.parametrize("length", [0, 1, 1_000_000])
+def test_arrays_of_none_one_and_a_million_elements_are_sent_whole(length: int) -> None:
+    entry = '{device: "N:LONG[0:999999]", properties: [reading], name: "N:LONG"}'
+    with connected(entry) as (served, client):
+        channel = client.create("N:LONG")
+        assert 1_000_000 == channel.count
+        number = client.subscribe(channel, ca.DOUBLE)
+        client.take(1, p2=number)
+        served.bring((0, np.arange(float(length))))
+        update = client.take(1, p2=number)
+        assert (length, 8 * length) == (update.count, len(update.payload))
+        found = client.get_message(channel, ca.DOUBLE)
+        assert np.array_equal(np.arange(float(length)), np.frombuffer(found.payload, ">f8"))
+
+
+def test_more_than_the_largest_array_is_refused_with_a_status() -> None:
+    with connected(ARRAY, largest_value=39) as (served, client):
+        channel = client.create("B:IRMS06")
+        served.bring((0, np.arange(5.0)))
+        served.settle()
+        assert [0.0, 1.0, 2.0, 3.0] == client.get(channel, count=4)
+        assert (ERROR, 72) == client.get_message(channel, ca.DOUBLE)[0:5:4]
+        client.ask_subscription(channel)
+        assert 72 == client.take(ERROR).p2
+        assert [0, 1, 2, 3, 4] == client.get(channel, ca.SHORT)
+        client.settle()

@@ -90,3 +90,9 @@ def test_what_cannot_be_read_is_bad_input(allow: tuple[str, ...], environment: d
 def test_the_largest_message_holds_the_largest_value_as_texts_too() -> None:
     assert 80_000 * AS_TEXT + 1024 == settings(largest=80_000).largest
     assert 1_000_000 + 1024 == settings(largest=80, EPICS_CA_MAX_ARRAY_BYTES="1000000").largest
+
+
+def test_what_clients_are_sent_has_a_limit_where_epics_is_told_so() -> None:
+    assert settings(EPICS_CA_MAX_ARRAY_BYTES="100000").largest_value is None
+    assert 100_000 == settings(EPICS_CA_MAX_ARRAY_BYTES="100000", EPICS_CA_AUTO_ARRAY_BYTES="NO").largest_value
+    assert 16_384 == settings(EPICS_CA_AUTO_ARRAY_BYTES="no").largest_value

@@ -16,7 +16,7 @@ def used(demo: Running, demo_site: Site) -> dict[str, Json]:
     """What every client has to tell; those work at the same time that set no device of each other."""
     del demo
     told: dict[str, Json] = {}
-    for scripts in (("use_pyepics", "use_aioca", "use_ophyd"), ("use_ophyd_async", "use_bluesky")):
+    for scripts in (("use_pyepics", "use_aioca", "use_ophyd"), ("use_ophyd_async", "use_bluesky", "use_bluesky_plans")):
         running = {script: demo_site.client(script) for script in scripts}
         told |= {script: client.result() for script, client in running.items()}
     return told
@@ -118,7 +118,7 @@ def test_ophyd_async_signals_of_every_kind_connect_and_set(used: dict[str, Json]
     value, described, reading = said["trim"]
     assert (value, reading["value"], reading["alarm_severity"]) == (3.5, 3.5, 0)
     assert (described["dtype_numpy"], described["units"], described["precision"]) == ("<f8", "Amps", 3)
-    assert described["limits"] == {"display": {"low": -15.0, "high": 15.0}}
+    assert described["limits"] == dict.fromkeys(("display", "control"), {"low": -15.0, "high": 15.0})
     assert said["gains"][0] == [n / 2 for n in range(8)]
     assert said["gains"][1]["limits"]["control"] == {"low": -60.0, "high": 60.0}
     assert said["mode"] in ("Studies", "Beam")  # pyepics sets it, too
@@ -142,6 +142,35 @@ def test_a_bluesky_scan_runs_to_the_end_with_the_right_numbers(used: dict[str, J
     assert said["setpoints"] == [-2.0, -1.0, 0.0, 1.0, 2.0]
     assert said["readings"] == pytest.approx([-2.0, -1.0, 0.0, 1.0, 2.0], abs=0.002)
     assert said["units"] == "Amps"
+
+
+def test_bluesky_counts_detectors_of_every_kind_and_scans_with_several(used: dict[str, Json]) -> None:
+    counted, scanned = (used["use_bluesky_plans"][plan] for plan in ("counted", "scanned"))
+
+    assert counted["names"] == ["start", "descriptor", *["event"] * 3, "stop"]
+    kinds = {name: key["dtype"] for name, key in counted["keys"].items()}
+    assert kinds == {
+        "temperature": "number",
+        "humidity": "number",
+        "wave": "array",
+        "weather": "string",
+        "bit": "string",
+    }
+    assert {tuple(event["wave"]) for event in counted["data"]} == {tuple(1.0 + 2 * n for n in range(16))}
+    assert {event["bit"] for event in counted["data"]} == {"on"}
+    assert [event["trim"] for event in scanned["data"]] == [-1.0, 0.5, 2.0]
+    assert {"readback", "temperature", "wave", "trim"} <= set(scanned["keys"])
+
+
+def test_bluesky_is_told_of_a_move_that_cannot_be_as_its_own_way_is(used: dict[str, Json]) -> None:
+    said = used["use_bluesky_plans"]
+
+    assert said["beyond"]["cause"] == "LimitError"
+    assert said["locked"]["cause"] == "ReadOnlyError"
+    plan, value, severity = said["refused"]
+    assert "error" not in plan  # a put with completion goes on: ophyd does not look at its status
+    assert (value, severity) == (1.0, 2)  # so the setpoint is what tells: it has not moved, and is in WRITE/MAJOR
+    assert "Timeout" in said["patient"]["cause"] + said["patient"]["error"]  # who compares the readback hears of it
 
 
 def caproto(site: Site, *arguments: str) -> Running:

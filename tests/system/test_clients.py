@@ -118,7 +118,7 @@ def test_ophyd_async_signals_of_every_kind_connect_and_set(used: dict[str, Json]
     value, described, reading = said["trim"]
     assert (value, reading["value"], reading["alarm_severity"]) == (3.5, 3.5, 0)
     assert (described["dtype_numpy"], described["units"], described["precision"]) == ("<f8", "Amps", 3)
-    assert described["limits"] == dict.fromkeys(("display", "control"), {"low": -15.0, "high": 15.0})
+    assert described["limits"] == {key: {"low": -15.0, "high": 15.0} for key in ("display", "control")}
     assert said["gains"][0] == [n / 2 for n in range(8)]
     assert said["gains"][1]["limits"]["control"] == {"low": -60.0, "high": 60.0}
     assert said["mode"] in ("Studies", "Beam")  # pyepics sets it, too

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pika
+import pika.exceptions
 from pika.channel import Channel
 
 from gateway.core.errors import BadInput, ProtocolError
@@ -148,7 +149,10 @@ class DmqServer:
         if (client := self._clients.get(exchange)) is not None:
             self._asked_again(client, init)
             return
-        self._link.channel(lambda channel: self._bind(_Client(init, channel, exchange)))
+        try:
+            self._link.channel(lambda channel: self._bind(_Client(init, channel, exchange)))
+        except pika.exceptions.AMQPError as error:  # the broker allows so many channels and no more
+            _log.warning("an INIT was dropped, no channel can be opened: %s", error)
 
     def _asked_again(self, client: _Client, init: Envelope) -> None:
         if init.message_id != client.init.message_id:

@@ -106,7 +106,7 @@ class Writer:
                 self._pending.update(wishes)
         self._line.post(lambda: self._queue(wishes))
         for wish in wishes:
-            wish.done.wait(max(0.0, deadline - self._line.now()) + _MARGIN)
+            wish.done.wait(max(0.0, deadline + _MARGIN - self._line.now()))
         with self._lock:
             self._pending.difference_update(wishes)
         return [one if isinstance(one, SettingResult) else _outcome(one) for one in found]
@@ -165,16 +165,21 @@ class Writer:
         lane.popleft()
         if not lane:
             del self._lanes[device]
-        following = [*list(lane)[:1], *list(self._starved)[:1]]
-        if following:  # in a later turn of the loop, not from within this one: a thousand may have expired
-            self._line.post(lambda: self._follow(following))
+        else:  # in a later turn of the loop, not from within this one: a thousand may have expired
+            self._line.post(lambda: self._advance(device))
+        if self._starved:
+            self._line.post(self._feed)
 
-    def _follow(self, wishes: Sequence[Wish]) -> None:
-        for wish in wishes:
-            if wish in self._starved:
-                self._starved.remove(wish)
-            if wish.result is None:
-                self.begin(wish)
+    def _advance(self, device: str) -> None:
+        """Begin the first wish of a device, unless it is under way."""
+        lane = self._lanes.get(device)
+        if lane and not lane[0].attempts and lane[0].timer is None:
+            self.begin(lane[0])
+
+    def _feed(self) -> None:
+        """A session may be free: the one that waits for longest tries again."""
+        if self._starved:
+            self.begin(self._starved.popleft())
 
     def line_up(self) -> None:
         """See Follower."""

@@ -16,8 +16,34 @@ from gateway.wire import dmq_values, pc
 from gateway.wire.dmq_values import KEYS, Control, layout
 from gateway.wire.dpm_fields import Int16, Int32, String, Strings
 from gateway.wire.dpm_layout import Layout, layout_of
+from gateway.wire.dpm_requests import ClearList, ServiceDiscovery
 from gateway.wire.pc import Kind, array_of
 from gateway.wire.sdd import Vocabulary
+
+__all__ = [
+    "AddToList",
+    "ClearList",
+    "ErrorSample",
+    "Init",
+    "OpenList",
+    "OpenListReply",
+    "ProcList",
+    "ReadingRequest",
+    "RemoveFromList",
+    "Reply",
+    "Request",
+    "Sample",
+    "SampleKind",
+    "SampleValue",
+    "ServiceDiscovery",
+    "ServiceDiscoveryReply",
+    "SettingRequest",
+    "decode_init",
+    "decode_reply",
+    "decode_request",
+    "decode_sample",
+    "encode",
+]
 
 SampleValue: TypeAlias = (
     bytes | bool | int | float | str | pc.Doubles | Control | BasicStatus | AnalogAlarm | DigitalAlarm
@@ -102,14 +128,8 @@ class SettingRequest:
     data_request: Strings
 
 
-# Load balancing of another service, defined in the same protocol and never used over AMQP (6.5).
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceDiscovery:
-    """Who is there?"""
-
-    ID: ClassVar[int] = -8230
+# Load balancing of another service, defined in the same protocol and never used over AMQP (6.5). ServiceDiscovery and
+# ClearList are those of DPM, the others have other fields.
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +156,6 @@ class RemoveFromList:
     ID: ClassVar[int] = -3807
     list_id: Int32
     ref_id: Int32
-
-
-@dataclass(frozen=True, slots=True)
-class ClearList:
-    """Take all requests out of a list."""
-
-    ID: ClassVar[int] = -15607
-    list_id: Int32
 
 
 @dataclass(frozen=True, slots=True)

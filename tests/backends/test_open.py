@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -117,3 +118,40 @@ def test_a_missing_library_for_ssh_is_said_with_the_command_that_installs_it(mon
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(BadUrl, match=r"acl\+ssh needs paramiko; pip install 'acgate\[ssh\]'"):
         open_backend("x", BackendUrl.parse("acl+ssh://me@h"), CLOCK)
+
+
+def dmq(**query: str) -> BackendUrl:
+    return BackendUrl("dmq", "127.0.0.1", 5672, path="/vh", query=query)
+
+
+def test_dmq_is_opened_without_contacting_anybody() -> None:
+    options = {"sessions": "5", "idle": "9", "silence": "9", "timeout": "2", "backoff_cap": "5", "service": "x@Y"}
+    backend = open_backend("q", dmq(unsigned="yes", **options), CLOCK)
+    assert (backend.name, backend.health().state) == ("q", LinkState.DISCONNECTED)
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "auth", "said"),
+    [
+        (
+            {},
+            ANONYMOUS,
+            "DMQ needs Kerberos even to read; write auth: {kerberos: {}}, or ?unsigned=yes for a simulator",
+        ),
+        ({"unsigned": "maybe"}, ANONYMOUS, "unsigned=maybe is neither yes nor no"),
+        ({"unsigned": "yes", "sessions": "1.5"}, ANONYMOUS, "sessions=1.5 is not whole"),
+        ({"unsigned": "yes", "sessions": "0"}, ANONYMOUS, "sessions=0 is not a number of 1 to 1024"),
+        ({"unsigned": "yes", "silnce": "0"}, ANONYMOUS, "unknown key 'silnce'; did you mean 'silence'"),
+        ({}, Auth(jwt=Jwt(token_file="f")), "auth.jwt is nothing that dmq takes"),
+    ],
+)
+def test_what_is_wrong_with_a_backend_of_dmq_is_named(query: dict[str, str], auth: Auth, said: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(said)):
+        open_backend("q", dmq(**query), CLOCK, auth)
+
+
+def test_without_the_extra_dmq_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.runtime.amqp", None)
+    with pytest.raises(BadInput, match=r"dmq needs the Python package pika .*pip install 'acgate\[dmq\]'"):
+        open_backend("q", dmq(unsigned="yes"), CLOCK)

@@ -54,3 +54,12 @@ def test_it_serves_until_it_is_told_to_end(number: signal.Signals, tmp_path: Pat
         assert child.stderr.read() == ""
         assert found["devdb"].startswith("127.0.0.1:")
     assert log.exists()
+
+
+def test_without_the_extra_dmq_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "gateway.runtime.amqp", None)
+    assert main(["simulate", "--amqp", "amqp://127.0.0.1:5672/"]) == 2
+    assert "--amqp needs the Python package pika" in (said := capsys.readouterr().err)
+    assert "pip install 'acgate[dmq]'" in said

@@ -173,6 +173,11 @@ class Channel:
         """What a client has set a field to, or else the default."""
         return default if self.record is None else self.record.set.get(name, default)
 
+    @property
+    def precision(self) -> int:
+        """Digits after the point, where a value is shown as text."""
+        return int(self.set_or("PREC", self._data.get("precision", 0)))
+
     def set_field(self, name: str, value: Any, is_property: bool) -> None:
         """A client sets a field of the record; whoever monitors the field or, of a property, the PV, is told."""
         if self.record is None:
@@ -180,6 +185,8 @@ class Channel:
             self.record = Record()
             self._posted = dict.fromkeys((ca.DBE_VALUE, ca.DBE_LOG), self._data["value"])
         self.record.set[name] = value
+        if self.row >= 0 and self._store is not None:
+            self._store.precision[self.row] = self.precision
         if self.row >= 0 and self._store is not None and not self.record.every:
             self._store.single_out(self.row)
         self.field_set = name
@@ -295,11 +302,11 @@ class Channel:
         )  # fmt: skip
         if "units" not in data:
             return found
-        units, precision = self.set_or("EGU", data["units"]), self.set_or("PREC", data.get("precision", 0))
+        units = self.set_or("EGU", data["units"])
         limits = tuple(float(data[name]) for name in _LIMITS)
         if self.record is not None:
             limits = self.record.limits(limits)
-        return found._replace(units=units.encode("latin-1", "replace"), precision=int(precision), limits=limits)
+        return found._replace(units=units.encode("latin-1", "replace"), precision=self.precision, limits=limits)
 
     def _elements(self) -> Any:
         """The value as the wire has it: an array of numbers, or a list of texts as bytes."""

@@ -16,7 +16,7 @@ Source: TypeAlias = Channel | FieldChannel
 class FilteredChannel:
     """Gets and monitors show what the filters leave; puts go to the channel as it is."""
 
-    row = -1
+    row, precision = -1, 0  # no row of the store: all goes the ordinary way
     mask = ANY | ca.DBE_ALARM | ca.DBE_PROPERTY
 
     def __init__(self, base: Source, long_string: bool, filters: Sequence[Filter]) -> None:

@@ -33,6 +33,7 @@ class FieldChannel:
     """One field of the record of a PV, as circuits use a channel."""
 
     row = counted = -1
+    precision = 0
     mask = ANY | ca.DBE_ALARM | ca.DBE_PROPERTY | FIELD
 
     level = 1  # of access security: a field that is not the value

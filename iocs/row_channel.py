@@ -61,6 +61,11 @@ class RowChannel:
         """Access rights of any client."""
         return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._writable else 0)
 
+    @property
+    def precision(self) -> int:
+        """Digits after the point, where a value is shown as text."""
+        return self.whole.precision
+
     def refresh(self) -> None:
         """The row is always up to date."""
 

@@ -49,6 +49,7 @@ class Store:
         self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
         self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
         self.singled = np.zeros(size, bool)  # rows that are no news of their own any more: each goes the ordinary way
+        self.precision = np.zeros(size, np.int64)  # PREC of rows that are monitored as text
         self._spans = Remembered(span_of)
         self._listeners: dict[RowListener, int] = {}
         self._followers: dict[int, list[Follower]] = {}
@@ -56,7 +57,7 @@ class Store:
     def readings(self, index: Index) -> Readings:
         """The newest readings of these rows."""
         columns = (self.value[index], self.stamp_ns[index], self.status[index], self.severity[index])
-        return Readings(*columns, alone=True)
+        return Readings(*columns, alone=True, digits=(self.precision, index))
 
     def listen(self, listener: RowListener) -> None:
         """Count one more row subscription of a circuit."""
@@ -112,7 +113,8 @@ class Store:
         self.value[rows], self.stamp_ns[rows] = value, stamp_ns  # of a row that occurs twice the last one stays
         self.status[rows], self.severity[rows] = status, severity
         if self._listeners and len(index):
-            readings = Readings(value, stamp_ns, status, severity, alone=len(self._listeners) == 1)
+            alone, digits = len(self._listeners) == 1, (self.precision, index)
+            readings = Readings(value, stamp_ns, status, severity, alone, digits)
             for listener in tuple(self._listeners):
                 listener.offer_rows(index, readings)
 

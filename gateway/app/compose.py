@@ -233,13 +233,19 @@ class Gateway:
             log.error("the journal of puts does not end")
 
 
-def gateway_of(config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal) -> Gateway:
-    """Open, describe, plan; what was configured but is not in this version is logged. Stopped when a signal comes."""
+def gateway_of(
+    config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal,
+    opened: Mapping[str, Backend] | None = None,
+) -> Gateway:  # fmt: skip
+    """Open, describe, plan; what was configured but is not in this version is logged. Stopped when a signal comes.
+
+    `opened` takes the place of the backends of the configuration.
+    """
     for note in config.notes:
         log.warning("%s", note)
     for lack in lacks(config, clock):
         log.warning("%s", lack.sentence)
-    backends = open_backends(config, clock)
+    backends = open_backends(config, clock) if opened is None else dict(opened)
     try:
         infos = unless_stopped(stop, partial(describe, config, backends, clock))
         for backend in backends.values():

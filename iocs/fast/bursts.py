@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iocs.fast import messages as ca
+from iocs.fast.conversions import STRING
 from iocs.fast.rows import HEADERS, ROWS, read_headers
 from iocs.store import Index, Store
 
@@ -17,7 +18,7 @@ def run_of_gets(data: bytearray) -> Headers | None:
         return None
     headers = np.frombuffer(data, HEADERS, len(data) // 16)
     first = headers[0]
-    if int(first["type"]) not in ROWS:
+    if int(first["type"]) not in ROWS or first["type"] % 7 == STRING:  # of texts each has its precision
         return None
     alike = (headers["command"] == ca.READ_NOTIFY) & (headers["size"] == 0) & (headers["type"] == first["type"])
     alike &= headers["count"] <= 1

@@ -16,6 +16,7 @@ import numpy as np
 from gateway.access.judge import Layer, Refusal
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
+from iocs.fast.conversions import STRING
 from iocs.fast.dbr import ACKNOWLEDGES, LAST_TYPE, SIZES, NotConverted, readable
 from iocs.fast.encode import decode
 from iocs.fast.outbox import HIGH_WATER, Outbox, RowSink, Sink
@@ -298,6 +299,8 @@ class Circuit(Outbox, asyncio.Protocol):
             self.write(first)
         plain = mask & ~ca.DBE_LOG == ca.DBE_VALUE | ca.DBE_ALARM  # a row tells of values and alarms alike
         if plain and channel.row >= 0 and message.data_type in ROWS and message.elements <= 1:
+            if message.data_type % 7 == STRING:
+                self.store.precision[channel.row] = channel.precision
             row = self.take_row(message.data_type, channel.row, subscription, mask)
             if row is not None:
                 self._sinks[subscription] = row

@@ -5,12 +5,12 @@ import numpy.typing as npt
 
 from gateway.core.batch import stamp_of_all
 from gateway.core.severity import no_alarms
-from iocs.fast.conversions import cast
+from iocs.fast.conversions import STRING, cast, number_texts
 from iocs.fast.messages import EPICS_EPOCH, EVENT_ADD, HEADER, NORMAL, READ_NOTIFY
 
 DOUBLE, TIME_DOUBLE = 6, 20
 _NS = 1_000_000_000
-_NATIVE = {1: ">i2", 2: ">f4", 5: ">i4", 6: ">f8"}  # SHORT FLOAT LONG DOUBLE
+_NATIVE = {0: "S40", 1: ">i2", 2: ">f4", 5: ">i4", 6: ">f8"}  # STRING SHORT FLOAT LONG DOUBLE
 _PADS = {("STS", 6): 4, ("TIME", 1): 2, ("TIME", 6): 4}  # bytes between the stamp or alarm and the value
 _ALARM = [("status", ">u2"), ("severity", ">u2")]
 _STAMP = [*_ALARM, ("seconds", ">u4"), ("nanoseconds", ">u4")]
@@ -22,6 +22,7 @@ Flags = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.float64]
 Stamps = npt.NDArray[np.int64]
 Alarms = npt.NDArray[np.uint16]
+Digits = tuple[Stamps, npt.NDArray[np.int32]]
 
 
 def _row(lead: str, native: int) -> np.dtype[np.void]:
@@ -35,7 +36,7 @@ def _row(lead: str, native: int) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
-# the DBR types that go as rows: plain, STS and TIME of every number; CTRL and text are asked for once
+# the DBR types that go as rows: plain, STS and TIME of every number, and of numbers as text; CTRL is asked for once
 ROWS = {first + native: _row(lead, native) for lead, (first, _) in _LEADS.items() for native in _NATIVE}
 HEADERS = np.dtype(
     [("command", ">u2"), ("size", ">u2"), ("type", ">u2"), ("count", ">u2"), ("first", ">u4"), ("second", ">u4")]
@@ -77,14 +78,18 @@ def epics_time(stamp_ns: Stamps) -> tuple[Stamps, Stamps] | tuple[int, int]:
 class Readings:
     """Readings in order of arrival; their rows of each DBR type are made once, for all clients.
 
+    `digits` is a column of precisions, and the place of each reading in it: for texts, which need them.
     `alone` says that there is one client only: it may have the rows themselves, where others need a copy.
     """
 
-    __slots__ = ("_made", "alone", "severity", "stamp_ns", "status", "value")
+    __slots__ = ("_made", "alone", "digits", "severity", "stamp_ns", "status", "value")
 
-    def __init__(self, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms, alone: bool = False) -> None:
+    def __init__(
+        self, value: Column, stamp_ns: Stamps, status: Alarms, severity: Alarms, alone: bool = False,
+        digits: Digits | None = None,
+    ) -> None:  # fmt: skip
         self.value, self.stamp_ns, self.status, self.severity = value, stamp_ns, status, severity
-        self.alone = alone
+        self.alone, self.digits = alone, digits
         self._made: dict[int, bytearray] = {}
 
     def messages(self, data_type: int, headers: Headers, mine: Flags | None = None) -> bytearray:
@@ -109,7 +114,13 @@ class Readings:
             rows["status"], rows["severity"] = self.status, self.severity
         if data_type >= 14:
             rows["seconds"], rows["nanoseconds"] = epics_time(self.stamp_ns)
-        rows["value"] = self.value if data_type % 7 == DOUBLE else cast(self.value, data_type % 7)
+        native = data_type % 7
+        if native == STRING:
+            assert self.digits is not None, "texts are made of rows of the store"
+            precision, index = self.digits
+            rows["value"] = number_texts(self.value, precision[index])
+        else:
+            rows["value"] = self.value if native == DOUBLE else cast(self.value, native)
         return octets
 
 

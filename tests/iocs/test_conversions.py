@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from iocs.fast.conversions import DTYPES, cast, number_text, parse_number
+from iocs.fast.conversions import DTYPES, cast, number_text, number_texts, parse_number
 
 # a double, and what an ai record with PREC 2 that shows it answers as STRING SHORT FLOAT ENUM CHAR LONG
 ANSWERS = [
@@ -81,3 +83,17 @@ def test_a_text_is_read_up_to_where_its_number_ends(text: str, data_type: int, e
 def test_what_begins_with_no_number_that_fits_is_refused(text: str, data_type: int) -> None:
     with pytest.raises(ValueError, match=r"no number|does not fit|too large"):
         parse_number(text, data_type)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats() | st.floats(-1e8, 1e8) | st.integers(-9999, 9999).map(lambda n: n / 1000), st.integers(-2, 20)
+        ),
+        max_size=20,
+    )
+)
+def test_many_numbers_become_the_texts_that_each_becomes(rows: list[tuple[float, int]]) -> None:
+    values, precision = (np.array(column) for column in (zip(*rows, strict=True) if rows else ((), ())))
+    expected = [number_text(value, digits).encode()[:39] for value, digits in rows]
+    assert expected == number_texts(values.astype(np.float64), precision.astype(np.int64)).tolist()

@@ -121,6 +121,20 @@ def test_what_is_set_stays_in_the_gateway_and_is_told_to_everybody() -> None:
         assert [] == served.backend.writes
 
 
+def test_a_monitor_of_texts_follows_the_precision_that_a_client_sets() -> None:
+    with connected(OUTSIDE) as (served, client):
+        number = client.subscribe(client.create("M:OUTTMP"), 14)
+        client.settle()
+        for value, precision in ((1.23456, None), (2.34567, 1), (3.45678, 4)):
+            if precision is not None:
+                assert put(client, "M:OUTTMP.PREC", precision) == 1
+            served.bring((served.row("M:OUTTMP"), value))
+            served.settle()
+        client.settle()
+        texts = [m.payload[12:52].rstrip(b"\0") for m in client.inbox if m.command == 1 and m.p2 == number]
+        assert [b"1.235", b"2.3", b"3.4568"] == texts[-3:]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "data_type", "status"),
     [

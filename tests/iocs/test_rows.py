@@ -50,9 +50,10 @@ def test_no_reading_makes_no_row() -> None:
 @pytest.mark.parametrize("data_type", sorted(ROWS))
 @pytest.mark.parametrize("value", [0.0, -1.5, 40000.7, 1e12, math.nan, math.inf])
 def test_a_row_of_every_type_has_the_bytes_that_the_ordinary_way_gives(data_type: int, value: float) -> None:
-    _, payload = encode(Shown(6, np.array([value]), 5, 2, 1105790400, 123456789), data_type, 1)
+    _, payload = encode(Shown(6, np.array([value]), 5, 2, 1105790400, 123456789, precision=4), data_type, 1)
     columns = np.array([(EPICS_EPOCH + 1105790400) * 10**9 + 123456789]), np.array([5], "u2"), np.array([2], "u2")
-    message = Readings(np.array([value]), *columns).messages(data_type, headers(data_type, 1))
+    digits = np.array([0, 4]), np.array([1], np.int32)
+    message = Readings(np.array([value]), *columns, digits=digits).messages(data_type, headers(data_type, 1))
     assert payload + bytes(-len(payload) % 8) == message[16:]
     assert len(message) - 16 == struct.unpack_from(">H", update_header(data_type, 1), 2)[0]
 

@@ -15,7 +15,7 @@ from tests.support.leaks import no_leaks as no_leaks
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 ENTRIES = (READING, ARRAY, WRITABLE)
-TYPES = (20, 6, 13, 2, 9, 16, 5, 12, 19, 1, 8, 15, 14, 34)  # numbers in every form, TIME_STRING, CTRL_DOUBLE
+TYPES = (20, 6, 13, 2, 9, 16, 5, 12, 19, 1, 8, 15, 14, 0, 7, 34)  # numbers in every form, as text, CTRL_DOUBLE
 WARNING, STAMP = Status(14, 10), 1_736_942_400_123_456_789
 STEPS: tuple[tuple[float | None, Status, int], ...] = (
     (1.5, OK, 0),

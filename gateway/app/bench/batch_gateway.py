@@ -8,17 +8,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from gateway.app.commands.run import serve_until
-from gateway.app.compose import Gateway, Ready
+from gateway.app.compose import Ready, gateway_of
 from gateway.app.config_file import read_config
-from gateway.app.describe import describe
 from gateway.app.ending import StopSignal
 from gateway.app.ready_file import write_ready
-from gateway.app.rules import rules_of
 from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import Slots, one_stamp, scalar_batch
 from gateway.core.device_info import DeviceInfo, PropertyInfo
@@ -27,11 +24,8 @@ from gateway.core.ports import ANYTHING, Capabilities, Clock, Health, LinkState
 from gateway.core.remembered import constant
 from gateway.core.status import NOPROP
 from gateway.core.values import Outcome, Reading, Setting, SettingResult
-from gateway.plan.build import build_plan
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.worker import StopToken, Worker
-from iocs.environment import ca_settings
-from iocs.guard import Guard
 
 _BOUND = 1_000_000
 
@@ -99,17 +93,15 @@ class BatchSource:
 
 def main(config_file: str, hertz: float, ready_file: str) -> None:
     """Serve until a signal."""
-    clock, config = SystemClock(), read_config(config_file)
+    clock = SystemClock()
     source = BatchSource(hertz, clock)
-    plan, _ = build_plan(config, describe(config, {source.name: source}, clock))
-    settings = ca_settings(os.environ, config.gateway.interfaces, (), 0)
 
     def ready(what: Ready) -> None:
         write_ready(ready_file, ca_port=what.ca_port, pvs=what.pvs)
 
     with StopSignal() as stop:
-        guard = Guard(rules_of(config.gateway, Path(config_file).parent), clock, None)
-        asyncio.run(serve_until(stop, Gateway(plan, {source.name: source}, clock, settings, guard), ready))
+        gateway = gateway_of(read_config(config_file), clock, os.environ, stop, {source.name: source})
+        asyncio.run(serve_until(stop, gateway, ready))
 
 
 if __name__ == "__main__":

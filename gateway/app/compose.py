@@ -237,10 +237,7 @@ def gateway_of(
     config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal,
     opened: Mapping[str, Backend] | None = None,
 ) -> Gateway:  # fmt: skip
-    """Open, describe, plan; what was configured but is not in this version is logged. Stopped when a signal comes.
-
-    `opened` takes the place of the backends of the configuration.
-    """
+    """Open, unless `opened` is given, describe, plan; what is not in this version is logged. A signal stops it."""
     for note in config.notes:
         log.warning("%s", note)
     for lack in lacks(config, clock):

@@ -1,7 +1,6 @@
 """One backend spoken to directly, for the commands read, write and watch: its options, requests and units."""
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -54,15 +53,15 @@ def parse_requests(texts: Sequence[str]) -> list[DataRequest]:
 def opened(args: argparse.Namespace, kerberos: bool = False) -> Iterator[Backend]:
     """The backend of the option `--backend`, closed at the end.
 
-    With the user's ticket of Kerberos where that is wished, and where nothing goes without; with the token of the
-    environment where there is one.
+    With the user's ticket of Kerberos where that is wished, and where nothing goes without; over gRPC with the token
+    of the environment, if there is one.
     """
     url = BackendUrl.parse(args.backend)
     if kerberos and "Kerberos" not in SCHEMES[url.scheme].credentials:
         raise BadInput(f"--kerberos: {url.scheme} does not take a ticket; leave the option out")
     wanted = kerberos or SCHEMES[url.scheme].needs_credentials
     auth = Auth(kerberos=Kerberos()) if wanted else ANONYMOUS
-    if url.scheme == "dpm+grpc" and TOKEN in os.environ:
+    if url.scheme == "dpm+grpc":
         auth = Auth(jwt=Jwt(token_env=TOKEN))
     backend = open_any("backend", url, SystemClock(), read_text, auth)
     try:

@@ -26,7 +26,10 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.use_local_subchannel_pool", 1),  # the connection ends with the channel
     ("grpc.service_config_disable_resolution", 1),
 )
-_PREFIX = re.compile(r"failed to connect to all addresses; last error: (?:\w+: )?")
+_PREFIX = re.compile(
+    "failed to connect to all addresses; last error: "
+    r"(?:\w+: )?(?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?"
+)
 _UNREACHED = "failed to connect to all addresses"
 
 HEALTHY = 30.0  # s

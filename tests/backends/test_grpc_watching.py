@@ -33,6 +33,7 @@ from tests.backends.grpc_stage import backend as backend
 from tests.backends.grpc_stage import make as make
 from tests.backends.grpc_stage import server as server
 from tests.backends.scripted_daq import ScriptedDaq, replies
+from tests.support.leaks import open_files
 from tests.wire.grpc_vectors import message_of
 
 
@@ -233,7 +234,7 @@ def test_a_server_restarted_twenty_times_is_found_again_and_nothing_grows(make: 
     for stream in streams:
         until(stream, good)
     server.stop()
-    threads = 0
+    threads = files = 0
     for number in range(20):
         for stream in streams:
             until(stream, lost)
@@ -242,8 +243,9 @@ def test_a_server_restarted_twenty_times_is_found_again_and_nothing_grows(make: 
             for stream in streams:
                 until(stream, good)
             now = threading.active_count()
-            threads = threads or now
+            threads, files = threads or now, files or len(open_files())
             assert now <= threads + 1, number  # a reader that is about to end
+            assert len(open_files()) <= files + 2, number  # a connection that is about to close, both its ends
     for stream in streams:
         until(stream, lost)
     assert backend.health().reconnects == 2 * 20

@@ -1,5 +1,6 @@
 """DPM over gRPC through the gateway to libca: nanoseconds, status in words, and tokens that end."""
 
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,37 @@ def test_a_token_that_ends_ends_settings_and_nothing_else(site: Site, simulator:
     assert not any(secret in said for secret in (first, second, third, wrong, SECRET.decode()))
 
 
+def test_a_server_that_is_killed_is_noticed_and_found_again_and_nothing_grows(site: Site, simulator: Running) -> None:
+    address = simulator.said["dpm_grpc"]
+    token = site.folder / "token"
+    token.write_text("opaque")
+    gateway = site.run(config(address, token))
+    names = ["M:OUTTMP", "Z:ACLTST", "Z:ACLTST:SP_RBV", "Z:ACLTST:STS:ON", "I:STAIRS"]
+    client = site.client("live_aioca", *names, stdin=True)
+
+    def severities() -> set[int]:
+        return {newest(client, name).get("severity", -1) for name in names}
+
+    assert until(lambda: severities() == {0}, 15.0), client.report()
+    threads, descriptors = gateway.threads(), gateway.descriptors()
+    for _ in range(3):
+        simulator.kill()
+        assert until(lambda: severities() == {INVALID}, 5.0), client.report()
+        simulator = site.simulate("--dpm-grpc-port", address.rpartition(":")[2], "--devdb-port", "0")
+        assert until(lambda: severities() == {0}, 6.0), client.report()
+    assert until(lambda: gateway.threads() <= threads and gateway.descriptors() <= descriptors, 5.0)
+    simulator.process.send_signal(signal.SIGSTOP)  # it keeps its connections and says nothing
+    assert until(lambda: severities() == {INVALID}, 6.0), client.report()
+    assert until(lambda: "no sign of the server for 4.5 s" in gateway.err, 6.0), gateway.err
+    simulator.process.send_signal(signal.SIGCONT)
+    assert until(lambda: severities() == {0}, 6.0), client.report()
+    client.end()
+    gateway.end()
+    simulator.end()
+    assert "Traceback" not in gateway.err, gateway.err
+    assert gateway.err.count("the link is back") == 4
+
+
 def test_the_commands_speak_over_grpc_and_take_the_token_from_the_environment(
     site: Site, simulator: Running, tmp_path: Path
 ) -> None:
@@ -129,7 +161,7 @@ def test_the_commands_speak_over_grpc_and_take_the_token_from_the_environment(
 
     nobody = site.acgate("write", "Z:ACLTST", "7", *backend)
     assert nobody.process.wait(15.0) == 1, nobody.report()
-    assert "has no token" in nobody.out + nobody.err
+    assert "the environment variable ACGATE_JWT is not set; put a token in it" in nobody.out + nobody.err
     with Site(tmp_path, {"ACGATE_JWT": token_for(SECRET, time.time() + 60)}) as known:
         somebody = known.acgate("write", "Z:ACLTST", "7", *backend)
         assert somebody.process.wait(15.0) == 0, somebody.report()

@@ -60,7 +60,7 @@ class Credentials(Protocol):
 def kerberos_trouble(section: Kerberos, clock: Clock) -> str:
     """Why there can be no ticket, as far as files tell; empty when there may be one. Contacts nobody."""
     try:
-        from gateway.backends.kerberos import trouble
+        from gateway.backends.kerberos_ticket import trouble
     except ImportError as error:
         return f"auth.kerberos needs {error.name}; pip install 'acgate[kerberos]'"
     return trouble(section, clock)

@@ -160,10 +160,10 @@ def test_a_command_that_prints_a_token_has_to_be_there_and_is_not_run() -> None:
 
 
 def test_an_extra_that_is_missing_is_named_with_how_to_get_it(realm: Kdc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gateway.backends.kerberos", None)  # as if gssapi were not there
-    monkeypatch.setitem(sys.modules, "simulator.gss_acceptor", None)
+    for name in ("gateway.backends.kerberos", "gateway.backends.kerberos_ticket", "simulator.gss_acceptor"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if gssapi were not there
     (lack,) = found(dpm(""), WRITABLE)
-    assert lack.sentence.endswith("kerberos; pip install 'acgate[kerberos]'")
+    assert lack.sentence.endswith("kerberos_ticket; pip install 'acgate[kerberos]'")
     with pytest.raises(BadInput, match=r"backend dpm: auth.kerberos needs .*; pip install 'acgate\[kerberos\]'"):
         open_backend("dpm", BackendUrl("dpm+http", "127.0.0.1", 1), CLOCK, Auth(kerberos=Kerberos()))
     with pytest.raises(BadInput, match=r"a keytab needs .*; pip install 'acgate\[kerberos\]'"):

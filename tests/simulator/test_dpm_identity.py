@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gateway.backends.kerberos import KerberosCredentials, SecurityContext
+from gateway.backends.kerberos import KerberosCredentials
+from gateway.backends.kerberos_ticket import SecurityContext
 from gateway.config.models import Kerberos
 from gateway.core.status import PRIV
 from gateway.runtime.clock import SystemClock

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backends.kerberos import KerberosCredentials, SecurityContext
+from gateway.backends.kerberos import KerberosCredentials
+from gateway.backends.kerberos_ticket import SecurityContext
 from gateway.config.models import Kerberos
 from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock
 from simulator.gss_acceptor import AcceptedContext, Acceptor, Rejected
-from tests.support.kdc import SERVICE, USER, Kdc
+from tests.support.kdc import DMQ_SERVICE, SERVICE, USER, Kdc
 
 DATA = b"1234"
 Client = Callable[[], SecurityContext]
@@ -117,7 +118,7 @@ def test_a_token_for_another_service_is_refused(client: Client, kdc: Kdc) -> Non
 
 
 def test_a_keytab_names_its_principals(acceptor: Acceptor) -> None:
-    assert acceptor.principals == [SERVICE]
+    assert acceptor.principals == [SERVICE, DMQ_SERVICE]
 
 
 def test_a_keytab_that_cannot_be_used_is_refused_at_once(tmp_path: Path) -> None:

@@ -113,7 +113,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
         simulated = begun("simulate", "--dpm-http-port", "0", "--acl-port", "0", "--control-port", "0")
         control = str(simulated.ready["control"]).removeprefix("http://")
         found.instead["demo"] = {"127.0.0.1:6802": str(demo.ready["dpm_http"])}
-        found.instead["own"] = {"127.0.0.1:6802": str(simulated.ready["dpm_http"]), "127.0.0.1:8889": control}
+        found.instead["own"] = {
+            "127.0.0.1:6802": str(simulated.ready["dpm_http"]),
+            "127.0.0.1:8889": control,
+            "127.0.0.1:8081": str(simulated.ready["acl"]).removeprefix("http://").partition("/")[0],
+        }
         for file, text in FILES.items():
             (folder / file).write_text(found.put("own", text), "utf-8")
         own = begun("run", "gateway.yaml", EPICS_CAS_SERVER_PORT=str(free_port()))

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 
 import pacsys
+from pacsys.ssh import SSHClient, SSHHop
 
 
 def plain(value):
@@ -123,9 +124,30 @@ class Steps:
             time.sleep(0.02)
         return failure(handle.exc or self.failures.get(name))
 
+    def execute(self, script):
+        """The text that ACL prints for a query, which is sent as it is."""
+        return self.backend.execute(script)
+
+    def talk_over_ssh(self, hops, commands, timeout):
+        """The answers of one interactive session of ACL; hosts are `[port, user, key file]`, the last is the node."""
+        with SSHClient(hops_of(hops)) as ssh, ssh.acl_session(timeout=timeout) as session:
+            return [session.send(command) for command in commands]
+
+    def script_over_ssh(self, hops, commands):
+        """The output of one script of ACL, run as a file."""
+        with SSHClient(hops_of(hops)) as ssh:
+            return ssh.acl(commands)
+
     def principal(self):
         """Who is logged in."""
         return self.backend.principal
+
+
+def hops_of(hops):
+    """Hosts as the client has them."""
+    return [
+        SSHHop("127.0.0.1", port=port, username=user, auth_method="key", key_filename=key) for port, user, key in hops
+    ]
 
 
 def failure(error):

@@ -28,16 +28,21 @@ class Witness:
 
     def __init__(
         self,
-        port: int,
+        port: int = 0,
         *,
         role: str | None = None,
         timeout: float = 5.0,
         environment: Mapping[str, str] | None = None,
         service: str = "dpm",
         token: str | None = None,
+        acl_url: str | None = None,
     ) -> None:
-        self._arguments: dict[str, Any] = {"host": "127.0.0.1", "port": port, "timeout": timeout, "service": service}
-        if service == "dpm":
+        self._arguments: dict[str, Any] = {"timeout": timeout, "service": service}
+        if acl_url is not None:
+            self._arguments |= {"base_url": acl_url, "service": "acl"}
+        else:
+            self._arguments |= {"host": "127.0.0.1", "port": port}
+        if acl_url is None and service == "dpm":
             self._arguments["role"] = role
         self._arguments["kerberos"] = environment is not None
         self._arguments["token"] = token

@@ -1,9 +1,10 @@
-"""Outlet: what a route passes on of what its feeds bring (pure: time is handed in, s of one monotonic clock).
+"""Outlet: what a route passes on of what its feeds bring (pure: time is handed in; s of one monotonic clock).
 
 No reading twice and none out of order when another feed takes over; a loss is told only when nobody takes over in time.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,12 @@ class Outlet:
     """The batches that wait for the getter, and what is remembered of those that were passed on before.
 
     For `hold` seconds after a switch a reading must be newer than the last one of the feed before. After that a
-    source whose clock is behind is believed: its readings would be missed for ever.
+    source whose clock is behind is believed: its readings would be missed for ever. A reading without a stamp is as
+    old as its arrival, which `now_ns` tells (Unix).
     """
 
-    def __init__(self, slots: int, hold: float, grace: float, tally: Tally) -> None:
-        self._hold, self._grace, self._tally = hold, grace, tally
+    def __init__(self, slots: int, hold: float, grace: float, tally: Tally, now_ns: Callable[[], int]) -> None:
+        self._hold, self._grace, self._tally, self._now_ns = hold, grace, tally, now_ns
         self._last = np.zeros(slots, np.int64)  # stamp of the last value that was passed on
         self._floor = np.zeros(slots, np.int64)  # what is not newer was brought by another feed already
         self._switched = np.zeros(slots)  # when
@@ -108,12 +110,15 @@ class Outlet:
         """Let the getter have the batch, unless it is empty."""
         if not len(batch):
             return
-        self._last[batch.slot] = batch.stamp_ns
+        stamps = batch.stamp_ns
+        if (stamps == 0).any():
+            stamps = np.where(stamps == 0, self._now_ns(), stamps)
+        self._last[batch.slot] = stamps
         self._empty[batch.slot] = False
         for other in batch.others:
             self._empty[other.slot] = other.reading.value is None
             if other.reading.value is not None:
-                self._last[other.slot] = other.reading.stamp_ns
+                self._last[other.slot] = other.reading.stamp_ns or self._now_ns()
         self._ready.append(batch)
 
     def _is_news(self, batch: ReadingBatch, other: OtherReading, now: float) -> bool:

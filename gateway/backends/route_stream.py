@@ -81,7 +81,7 @@ class RouteSubscription:
         self._all = np.arange(count)
         self._feeds = [_Feed(place, backend, Newest(count)) for place, backend in enumerate(backends)]
         self._steering = Steering(count, len(backends), when.hold)
-        self._outlet = Outlet(count, when.hold, when.grace, tally)
+        self._outlet = Outlet(count, when.hold, when.grace, tally, clock.now_ns)
         self._patience = patience(requests)
         self._looked = -math.inf  # s, monotonic
         self._lock = threading.Lock()  # of opening and closing

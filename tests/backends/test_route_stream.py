@@ -129,6 +129,12 @@ def test_a_reading_without_stamp_is_passed_on(stage: Stage) -> None:
     stage.all_bring("b", 0)
 
     assert [stamp for _, _, stamp in stage.told()] == [0, 0, 0]
+    at = stage.clock.now_ns()  # they are as old as their arrival: what the other one brings next must be younger
+    for second in range(32):
+        stage.all_bring("a", at - 10**9 if second < 31 else at + 10**9)
+        stage.all_bring("b", 0)
+        assert {stamp for _, _, stamp in stage.told(1)} <= {0, at + 10**9}
+    assert stage.stream.counts() == [3, 0, 0]
 
 
 def test_after_the_hold_time_a_clock_that_is_behind_is_believed(stage: Stage) -> None:

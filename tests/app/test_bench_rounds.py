@@ -15,7 +15,7 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         "updates/10000/10000", "updates/10000/100000", "updates/10000/500000", "updates/10000/1000000",
         "clients/1000/5000", "clients/1000/100000", "clients/10000/100000",
         "scattered/1000/1004", "waveform/32", "steady/10000/100000", "stuck/1000/5000", "stuck/1000/100000",
-        "mixed/200/50000", "mixed/200/250000", "many/12500", "many/100000",
+        "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "mixed-grpc/200/250000", "many/12500", "many/100000",
     ]  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         ("steady", ["steady"]),
         ("waveform", ["waveform"]),
         ("stuck", ["stuck"]),
-        ("mixed", ["mixed"]),
+        ("mixed", ["mixed", "mixed-grpc"]),
         ("many", []),
     ],
 )

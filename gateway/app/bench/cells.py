@@ -26,7 +26,8 @@ _LADDERS: dict[str, dict[int, tuple[int, ...]]] = {  # part: rungs for so many P
 _BATCH_CLIENTS = (100, 500)  # Hz per PV
 _TYPES_MS = 100
 _STUCK_HERTZ = (5, 100)
-_MIXED = ((5_000, 10), (5_000, 50))  # devices of the second backend, and their rate, Hz
+MIXED = {"mixed": "dpm+http", "mixed-grpc": "dpm+grpc"}  # kind of cell: scheme of the second backend
+_FLOODS = {"mixed": ((5_000, 10), (5_000, 50)), "mixed-grpc": ((5_000, 10),)}  # its devices, and their rate, Hz
 _MIXED_PVS = 200
 _MANY = (12_500, 100_000)  # devices, of 8 PVs each
 
@@ -62,8 +63,8 @@ class Cell:
     @property
     def name(self) -> str:
         """Its key in the results."""
-        if self.kind == "mixed":
-            return f"mixed/{self.setup.pvs}/{self.setup.flood * self.setup.flood_hertz}"
+        if self.kind in MIXED:
+            return f"{self.kind}/{self.setup.pvs}/{self.setup.flood * self.setup.flood_hertz}"
         if self.kind == "types":
             return f"{self.kind}/{self.setup.pvs}/{MONITORED[self.data_type].name}"
         rated = self.kind in ("updates", "clients", "batches", "crowd", "scattered", "steady", "stuck")
@@ -110,11 +111,10 @@ def cells(options: Options) -> list[Cell]:
         rungs = _STUCK_HERTZ[:1] if quick else _STUCK_HERTZ
         found += [Cell("stuck", Setup(first, round(1000 / hertz)), True, hertz > rungs[0]) for hertz in rungs]
     if "mixed" in parts:
-        floods = ((500, 2),) if quick else _MIXED
-        found += [
-            Cell("mixed", Setup(_MIXED_PVS, 100, flood=devices, flood_hertz=hertz), alone=True)
-            for devices, hertz in floods
-        ]
+        for kind, scheme in MIXED.items():
+            for devices, hertz in ((500, 2),) if quick else _FLOODS[kind]:
+                flood = Setup(_MIXED_PVS, 100, flood=devices, flood_hertz=hertz, flood_scheme=scheme)
+                found.append(Cell(kind, flood, alone=True))
     if "many" in parts and not quick:
         found += [Cell("many", Setup(devices, buffer=LITTLE_BUFFER), True, True) for devices in _MANY]
     return found

@@ -17,7 +17,7 @@ def beside_flood(served: Serving, setup: Setup, measure: Callable[[], Figures]) 
     alone = measure()
     taken = Gauge(served.port, TAKEN)
     with flooding(served, setup):
-        _await(taken, setup.offered + 0.5 * setup.flood * min(setup.flood_hertz, 10))
+        _await(taken, setup.offered + 0.2 * setup.flood * min(setup.flood_hertz, 10))
         before, began = taken.read(), time.perf_counter()
         beside = measure()
         flood = (taken.read() - before) / (time.perf_counter() - began) - setup.offered

@@ -83,7 +83,7 @@ class Rounds:
                 return self._idle(served, cell)
             case "stuck":
                 return self._stuck(served, cell)
-            case "mixed":
+            case "mixed" | "mixed-grpc":
                 took = window(setup, seconds)
                 return beside_flood(served, setup, lambda: self._updates(served, cell, took))
         if cell.kind == "steady":

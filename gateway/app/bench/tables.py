@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.app.bench.cells import CLIENTS, Options
+from gateway.app.bench.cells import CLIENTS, MIXED, Options
 from gateway.app.bench.ours import WAVE_ELEMENTS
 from gateway.app.bench.report import Medians, medians, number, ratios
 from gateway.app.bench.rounds import Result
@@ -71,7 +71,8 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
         _columns(options, of, f"Waveforms of {WAVE_ELEMENTS} doubles, monitored by one client", "waveform",
                  {"mb_s": "MB/s", "server_core": "cores", "cpu_us_mb": "CPU us/MB"}),
         _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
-        _columns(options, of, "200 PVs of one backend alone, and beside the flood of another; ms", "mixed", _MIXED),
+        *(_columns(options, of, f"200 PVs over DPM/HTTP alone, and beside the flood of another backend, {scheme}; ms",
+                   kind, _MIXED) for kind, scheme in MIXED.items()),
     ]  # fmt: skip
     return [table for table in found if table is not None and table.rows]
 

@@ -14,8 +14,12 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         "updates/1000/5000", "updates/1000/20000", "updates/1000/50000", "updates/1000/100000",
         "updates/10000/10000", "updates/10000/100000", "updates/10000/500000", "updates/10000/1000000",
         "clients/1000/5000", "clients/1000/100000", "clients/10000/100000",
-        "scattered/1000/1004", "waveform/32", "steady/10000/100000", "stuck/1000/5000", "stuck/1000/100000",
-        "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "mixed-grpc/200/250000", "many/12500", "many/100000",
+        "batches/1000/5000", "batches/1000/20000", "batches/1000/100000", "batches/1000/200000", "batches/1000/500000",
+        "batches/1000/1000000", "batches/10000/100000", "batches/10000/500000", "batches/10000/1000000",
+        "crowd/1000/100000", "crowd/1000/500000", "types/1000/TIME_DOUBLE", "types/1000/DOUBLE",
+        "types/1000/STS_DOUBLE", "types/1000/TIME_FLOAT", "types/1000/TIME_LONG", "types/1000/TIME_SHORT",
+        "types/1000/TIME_STRING", "scattered/1000/1004", "waveform/16", "steady/10000/100000", "stuck/1000/5000",
+        "stuck/1000/100000", "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "many/12500", "many/100000",
     ]  # fmt: skip
 
 

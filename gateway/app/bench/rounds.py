@@ -84,7 +84,7 @@ class Rounds:
             case "stuck":
                 return self._stuck(served, cell)
             case "mixed" | "mixed-grpc":
-                took = window(setup, seconds)
+                took = window(setup, max(1.0, seconds))
                 return beside_flood(served, setup, lambda: self._updates(served, cell, took))
         if cell.kind == "steady":
             seconds = self.options.steady or _STEADY * seconds

@@ -1,31 +1,23 @@
 """The device database over gRPC: DevDB on a port of its own, over the facility (devdb.md 6)."""
 
-import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, TypeVar
 
 import grpc
 
-from gateway.core.errors import BadInput, ProtocolError
+from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
 from gateway.wire import devdb
 from simulator.devdb_records import DevdbRecords
 from simulator.facility import Facility
 from simulator.faults import Faults
-from simulator.relay import Relay
+from simulator.grpc_host import GrpcHost
 
 NAME = "devdb"
 CALLS = 16  # that may run at once, as threads
 REMEMBERED = 10_000  # calls
-_OPTIONS = (
-    ("grpc.max_receive_message_length", devdb.LARGEST),
-    ("grpc.max_send_message_length", -1),
-)
-_number = count()  # of the servers of this process, for the names of their sockets
 Wish = TypeVar("Wish")
 
 
@@ -56,39 +48,25 @@ class DevdbServer:
         self.records = DevdbRecords(facility)
         self.calls: deque[tuple[str, int]] = deque(maxlen=REMEMBERED)
         self._clock, self._manners = clock, manners or DevdbManners()
-        name = f"acgate-devdb-{os.getpid()}-{next(_number)}"
-        self._inner = f"unix-abstract:{name}"
-        self._relay = Relay(NAME, f"\0{name}", faults or Faults(NAME), host, port, "the simulated device database")
-        self._pool = ThreadPoolExecutor(CALLS, "simulator-devdb")
-        self._server = grpc.server(self._pool, options=_OPTIONS)
         methods = {
             "getDeviceInfo": self._method("getDeviceInfo", devdb.decode_names, self._info),
             "getAllAlarmInfo": self._method("getAllAlarmInfo", devdb.decode_names, self._alarms),
             "getAlarmText": self._method("getAlarmText", devdb.decode_text_ids, self._texts),
         }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(devdb.SERVICE, methods),))
+        self._host = GrpcHost(NAME, "device database", devdb.SERVICE, methods, CALLS, faults, (host, port))
 
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        return self._relay.address
+        return self._host.address
 
     def start(self) -> None:
         """Listen and serve. BadInput, one sentence, when the port cannot be had."""
-        self._server.add_insecure_port(self._inner)
-        self._server.start()
-        try:
-            self._relay.start()
-        except BadInput:
-            self.stop()
-            raise
+        self._host.start()
 
-    def stop(self, timeout: float = 2.0) -> bool:
-        """End all calls and close everything; False when something did not end in time. Safe to call twice."""
-        relayed = self._relay.stop(timeout)
-        served = self._server.stop(0).wait(timeout)
-        self._pool.shutdown(wait=served, cancel_futures=True)
-        return relayed and served
+    def stop(self) -> bool:
+        """End within two seconds; False when something did not. Safe to call twice."""
+        return self._host.stop()
 
     def _method(
         self, name: str, decode: Callable[[bytes], list[Wish]], answer: Callable[[list[Wish]], bytes]

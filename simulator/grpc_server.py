@@ -1,20 +1,16 @@
 """The DAQ service over gRPC: Read and Set on one port, over the facility (dpm-grpc.md 10).
 
-grpcio serves behind a relay, which has the port and plays the faults of the link. Each call of Read holds a thread of
-grpcio's pool while it lasts.
+Each call of Read holds a thread of grpcio's pool while it lasts.
 """
 
-import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from typing import NoReturn
 
 import grpc
 
 from gateway.core.drf import DataRequest
-from gateway.core.errors import BadInput, ProtocolError
+from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
 from gateway.core.status import PRIV, Status
 from gateway.core.values import Value
@@ -24,19 +20,14 @@ from simulator.daq_read import DaqRead
 from simulator.daq_set import wishes_of
 from simulator.facility import Facility
 from simulator.faults import Faults
-from simulator.relay import Relay
+from simulator.grpc_host import GrpcHost
 from simulator.sent_log import SentLog
 from simulator.set_order import SILENT_NS, set_all
 from simulator.tokens import TokenCheck, Verdict
 
 NAME = "dpm_grpc"
 CALLS = 200  # that may run at once, as threads
-_OPTIONS = (
-    ("grpc.max_receive_message_length", daq.LARGEST),
-    ("grpc.max_send_message_length", -1),
-)
 _CODES = {Verdict.UNKNOWN: grpc.StatusCode.UNAUTHENTICATED, Verdict.DENIED: grpc.StatusCode.PERMISSION_DENIED}
-_number = count()  # of the servers of this process, for the names of their sockets
 
 
 class GrpcServer:
@@ -59,38 +50,24 @@ class GrpcServer:
     ) -> None:
         self._facility, self._clock, self._log, self._check, self._manners = facility, clock, sent_log, check, manners
         self._zero = (clock.now_ns(), clock.monotonic())
-        name = f"acgate-{os.getpid()}-{next(_number)}"
-        self._inner = f"unix-abstract:{name}"
-        self._relay = Relay(NAME, f"\0{name}", faults or Faults(NAME), host, port, "the simulated DPM over gRPC")
-        self._pool = ThreadPoolExecutor(CALLS, "simulator-grpc")
-        self._server = grpc.server(self._pool, options=_OPTIONS)
         methods = {
             "Read": grpc.unary_stream_rpc_method_handler(self._read),
             "Set": grpc.unary_unary_rpc_method_handler(self._set),
         }
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(daq.SERVICE, methods),))
+        self._host = GrpcHost(NAME, "DPM over gRPC", daq.SERVICE, methods, CALLS, faults, (host, port))
 
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        return self._relay.address
+        return self._host.address
 
     def start(self) -> None:
         """Listen and serve. BadInput, one sentence, when the port cannot be had."""
-        self._server.add_insecure_port(self._inner)
-        self._server.start()
-        try:
-            self._relay.start()
-        except BadInput:
-            self.stop()
-            raise
+        self._host.start()
 
-    def stop(self, timeout: float = 2.0) -> bool:
-        """End all calls and close everything; False when something did not end in time. Safe to call twice."""
-        relayed = self._relay.stop(timeout)
-        served = self._server.stop(0).wait(timeout)
-        self._pool.shutdown(wait=served, cancel_futures=True)
-        return relayed and served
+    def stop(self) -> bool:
+        """End within two seconds; False when something did not. Safe to call twice."""
+        return self._host.stop()
 
     def _now(self) -> int:
         """Unix time in ns that never steps back."""

@@ -5,7 +5,6 @@ One worker, one selector, all clients. The service listens on a local socket tha
 
 import selectors
 import socket
-import struct
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,12 +12,12 @@ from dataclasses import dataclass, field
 from gateway.core.errors import BadInput
 from gateway.runtime.worker import StopToken, Worker
 from simulator.faults import Fault, Faults
+from simulator.listening import ABORT, bound
 
 _CHUNK = 1 << 18
 _HELD = 1 << 20  # bytes that may wait for one side before the other is read no more
 _LONGEST_WAIT_S = 0.05  # until a commanded fault is seen
 _GARBAGE = b"\xde\xad\xbe\xef" * 8
-_ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
 @dataclass(slots=True, eq=False)
@@ -40,9 +39,9 @@ class Relay:
     that could be left out: that fault changes nothing here.
     """
 
-    def __init__(self, service: str, behind: str, faults: Faults, host: str, port: int, title: str) -> None:
+    def __init__(self, service: str, behind: str, faults: Faults, address: tuple[str, int], title: str) -> None:
         self._service, self._behind, self._faults, self._title = service, behind, faults, title
-        self._wanted = (host, port)
+        self._wanted = address
         self._listener: socket.socket | None = None
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
@@ -54,7 +53,7 @@ class Relay:
     def start(self) -> None:
         """Listen and relay. BadInput, one sentence, when the port cannot be had."""
         try:
-            self._listener = self._bound(self._wanted)
+            self._listener = bound(self._wanted, self._title)
             self._listener.listen(128)
         except BadInput:
             self._close()
@@ -76,21 +75,6 @@ class Relay:
         for one in (self._waker, self._woken, self._listener, self._selector):
             if one is not None:
                 one.close()
-
-    def _bound(self, address: tuple[str, int]) -> socket.socket:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.setblocking(False)
-        try:
-            bound.bind(address)
-        except (OSError, OverflowError) as error:
-            bound.close()
-            reason = error.strerror if isinstance(error, OSError) else "no such port"
-            raise BadInput(
-                f"{self._title} cannot listen on {address[0]}:{address[1]} ({reason}); "
-                "choose another port, 0 takes any free one"
-            ) from None
-        return bound
 
     def _run(self, stop: StopToken) -> None:
         assert self._listener is not None
@@ -131,7 +115,7 @@ class Relay:
         else:
             self._selector.unregister(self._listener)
             self._listener.close()
-            self._listener = self._bound(self.address)
+            self._listener = bound(self.address, self._title)
 
     def _accept(self, listener: socket.socket) -> None:
         try:
@@ -222,5 +206,5 @@ class Relay:
                 self._selector.unregister(one.socket)
             if abort and one.outside:
                 with suppress(OSError):  # already reset by the other end
-                    one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+                    one.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
             one.socket.close()

@@ -46,8 +46,8 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
     assert sorted(measured["medians"]) == [
         "batches/200/1000", "clients/200/1000", "getput/200", "idle/200", "mixed-grpc/200/1000", "mixed/200/1000",
-        "simput/100", "steady/200/2000", "stuck/200/1000", "types/200/DOUBLE", "types/200/TIME_DOUBLE", "updates/200/1000",
-        "waveform/2",
+        "simput/100", "steady/200/2000", "stuck/200/1000", "types/200/DOUBLE", "types/200/TIME_DOUBLE",
+        "updates/200/1000", "waveform/2",
     ]  # fmt: skip
     for cell, servers in measured["medians"].items():
         alone = cell.startswith(("steady", "batches", "types", "mixed"))  # what no Python server gets to

@@ -90,6 +90,7 @@ class Channel:
         options["max_subscription_backlog"] = 1  # or else caproto warns of large arrays
         super().__init__(**options)
         self._describe(spec)
+        self._data |= {name: math.nan for name in self._data if name.endswith(("_warning_limit", "_alarm_limit"))}
         self._set_alarm(UDF)
         self._data["timestamp"] = TimeStamp(0, 0)
 
@@ -99,6 +100,12 @@ class Channel:
             self._data["lower_alarm_limit"], self._data["upper_alarm_limit"] = low, high
             self._tell_properties()
 
+    def redescribe(self, spec: PvSpec) -> None:
+        """Be described anew while clients are connected: another text, unit, limit or label, never another type."""
+        self.spec = spec
+        self._describe(spec)
+        self._tell_properties()
+
     def _tell_properties(self) -> None:
         self._encoded.clear()
         self._tell(ca.DBE_PROPERTY)
@@ -106,12 +113,10 @@ class Channel:
     def _describe(self, spec: PvSpec) -> None:
         if "units" in self._data:
             self._data["units"] = spec.units.encode("latin-1", "replace")[: UNITS - 1].decode("latin-1")
-            low, high = (limit if math.isfinite(limit) else 0.0 for limit in (spec.low, spec.high))
-            for side, limit in (("lower", low), ("upper", high)):
-                self._data[f"{side}_disp_limit"] = limit
-                self._data[f"{side}_ctrl_limit"] = limit
-                for kind in ("warning", "alarm"):
-                    self._data[f"{side}_{kind}_limit"] = math.nan
+            drive = (spec.drive_low, spec.drive_high) if spec.writable else (spec.low, spec.high)
+            for kind, limits in (("disp", (spec.low, spec.high)), ("ctrl", drive)):
+                for side, limit in zip(("lower", "upper"), limits, strict=True):
+                    self._data[f"{side}_{kind}_limit"] = limit if math.isfinite(limit) else 0.0
         if "precision" in self._data:
             self._data["precision"] = spec.precision
 

@@ -1,6 +1,6 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -10,7 +10,7 @@ from caproto.server import PVGroup
 from gateway.access.judge import Refusal
 from gateway.core.severity import Severity
 from gateway.plan.family import family, find, scalar_row
-from gateway.plan.model import Plan, PvSpec, PvType, Role
+from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 from gateway.plan.record import record_type
 from iocs.alarm import AlarmGroup
 from iocs.channel import Channel
@@ -24,6 +24,7 @@ from iocs.filters import BadFilter, Filter, State, parse_filters
 from iocs.group import DeviceGroup, Ioc
 from iocs.history import HistoryGroup
 from iocs.lock import LockGroup
+from iocs.metadata import MetadataGroup
 from iocs.put import Put
 from iocs.pv_name import Asked, readings
 from iocs.reading import ReadingGroup
@@ -35,7 +36,7 @@ from iocs.status import StatusGroup
 
 GROUPS: tuple[type[DeviceGroup], ...] = (
     ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, LockGroup,
-    DiagnosticsGroup,
+    DiagnosticsGroup, MetadataGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
 READBACK = f":{Role.READBACK.value}"
@@ -171,6 +172,17 @@ class Channels:
             device = self.ioc.plan.devices.get(spec.device)
             refusal = self.ioc.guard.why_not(spec, channel.asg, channel.level, put, device.name if device else "")
         self.ioc.denied(spec, value, put, refusal)
+
+    def redescribe(self, devices: Mapping[str, DevicePlan]) -> None:
+        """Show devices as they are described from now on: PVs that are made, and those that will be."""
+        ioc = self.ioc
+        ioc.plan = replace(ioc.plan, devices={**ioc.plan.devices, **devices})
+        for name, plan in devices.items():
+            ioc.devices[name].plan = plan
+            for spec in family(ioc.plan, plan):
+                channel = self._whole.get(spec.name)
+                if channel is not None and channel.spec != spec:
+                    channel.redescribe(spec)
 
     def _row(self, name: str) -> RowChannel | None:
         """The row channel of a plain scalar; a few hundred bytes, where a whole channel takes thousands."""

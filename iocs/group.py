@@ -60,6 +60,7 @@ class Ioc:
     changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
     serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
+    described: Callable[[str], float] = lambda _: -1.0  # s since the device database described a device
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     served: list["Channel"] = field(default_factory=list)  # the :GW:BACKEND channels that were made
     locks: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the LOCK groups that were made, by device

@@ -170,7 +170,8 @@ def _label(place: int) -> Callable[[Channel], Any]:
 def _code(place: int) -> Callable[[Channel], Any]:
     def read(channel: Channel) -> float:
         codes = channel.spec.codes or tuple(range(len(channel.spec.labels)))
-        return float(codes[place]) if place < len(codes) else 0.0
+        code = codes[place] if place < len(codes) else 0
+        return float(place if isinstance(code, str) else code)  # of a command whose code nobody knows: its place
 
     return read
 

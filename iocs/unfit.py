@@ -25,9 +25,13 @@ def misfit(spec: PvSpec, value: Any) -> str:
 
 def beyond(spec: PvSpec, value: Any) -> str:
     """Why a value is outside of the limits of the PV, or an empty text; a limit that is not finite is none."""
-    if spec.type is not PvType.DOUBLE or not (math.isfinite(spec.low) or math.isfinite(spec.high)):
+    if spec.type is not PvType.DOUBLE or not (math.isfinite(spec.drive_low) or math.isfinite(spec.drive_high)):
         return ""
-    if not (np.less(value, spec.low).any() or np.greater(value, spec.high).any()):  # of NaN neither is true
+    if not (np.less(value, spec.drive_low).any() or np.greater(value, spec.drive_high).any()):  # of NaN neither is true
         return ""
-    ends = [f"{word} {limit:g}" for word, limit in (("from", spec.low), ("to", spec.high)) if math.isfinite(limit)]
+    ends = [
+        f"{word} {limit:g}"
+        for word, limit in (("from", spec.drive_low), ("to", spec.drive_high))
+        if math.isfinite(limit)
+    ]
     return f"{spec.name} takes values {' '.join(ends)} {spec.units}".rstrip()

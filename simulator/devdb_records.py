@@ -97,9 +97,8 @@ def _property(info: PropertyInfo | None, scale: Scale, text: bool) -> PropertyRe
         return None
     low, high = (0.0 if limit != limit else limit for limit in (info.low, info.high))
     p_index, c_index, coefficients = (_TEXT, 0, (12.0,)) if text else _transforms(scale)
-    return PropertyRecord(
-        None if text else scale.primary_units, info.units or None, low, high, p_index, c_index, coefficients
-    )
+    primary = info.units if c_index == 0 else scale.primary_units  # the same value has the same units
+    return PropertyRecord(primary or None, info.units or None, low, high, p_index, c_index, coefficients)
 
 
 def _transforms(scale: Scale) -> tuple[int, int, tuple[float, ...]]:

@@ -105,6 +105,7 @@ class InProcessBackend:
         self._lock = threading.Lock()
         self._subscriptions: list[InProcessSubscription] = []
         self._closed = False
+        self.last_error = ""  # there is nothing on the way that could fail
 
     @property
     def name(self) -> str:

@@ -14,19 +14,20 @@ from devices.device import Device
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
-from gateway.app.adapters import open_any
+from gateway.app.adapters import open_backends
 from gateway.app.config_file import read_text
 from gateway.app.credentials_check import lacks
-from gateway.app.describe import describe
+from gateway.app.describe import describe, properties_of, teach
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
+from gateway.app.metadata import NEVER, Apply, Metadata, Refresh, open_metadata
 from gateway.app.plan_sizes import count_pvs, writable_watches
-from gateway.app.rules import AccessWatch, journal_of, notes_of, rules_of
+from gateway.app.rules import AccessWatch, guard_of
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
 from gateway.core.errors import Refused
-from gateway.core.ports import Backend, Clock, Learning
+from gateway.core.ports import Backend, Clock
 from gateway.core.route import Names, Route
 from gateway.plan.build import build_plan
 from gateway.plan.model import DevicePlan, Plan
@@ -45,20 +46,6 @@ log = logging.getLogger("acgate")
 SETTLE_TIME = 5.0  # s to wait for a first answer of every device before we say ready
 PUSH_ROWS = 1_000_000  # readings that may wait for the loop before they are conflated
 PATIENCE = 1.5  # s for each kind of worker to end
-
-
-def open_backends(config: Config, clock: Clock) -> dict[str, Backend]:
-    """Every backend that a device uses; what was opened is closed again when one cannot be."""
-    used = {name for device in config.devices for name in device.route.names}
-    opened: dict[str, Backend] = {}
-    try:
-        for name in sorted(used):
-            opened[name] = open_any(name, config.backends[name].url, clock, read_text, config.backends[name].auth)
-    except BaseException:
-        for backend in opened.values():
-            backend.close()
-        raise
-    return opened
 
 
 @dataclass(slots=True)
@@ -90,9 +77,13 @@ class Gateway:
         settings: CaSettings,
         guard: Guard,
         options: Options | None = None,
+        metadata: Metadata | None = None,
+        refresh: Callable[[Apply], Refresh] | None = None,
     ) -> None:
         self.plan, self.backends, self.clock, self.settings = plan, dict(backends), clock, settings
         self.options = options or Options()
+        self.metadata, self._refresh = metadata, refresh
+        self._refreshing: Refresh | None = None
         self.routes: dict[Names, RouteBackend] = {}  # those with a choice, by the backends that they read from
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
@@ -134,6 +125,7 @@ class Gateway:
             written,
             self._serving,
             self.options.fast,
+            self.metadata.age_of if self.metadata is not None else lambda _: NEVER,
         )
         prefix = f"{self.plan.gateway}:"
         self._assemble(push, switched)
@@ -141,6 +133,8 @@ class Gateway:
         channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
         if self.options.access_path is not None:
             self.access = AccessWatch(self.guard.rules, self.options.access_path, channels.value_of, self._reassess)
+        if self._refresh is not None:
+            self._refreshing = self._refresh(partial(self._redescribed, loop, channels))
         try:
             await serve(
                 channels,
@@ -183,6 +177,13 @@ class Gateway:
                 return self.routes[watch.route].serving(watch.request)
         return device.route.read[0]
 
+    def _redescribed(
+        self, loop: asyncio.AbstractEventLoop, channels: Channels, devices: Mapping[str, DevicePlan]
+    ) -> None:
+        teach(self.backends, {plan.info.device: plan.info for plan in devices.values()})
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is connected any more
+            loop.call_soon_threadsafe(channels.redescribe, devices)
+
     def _taken(self, pending: PendingSetting) -> None:
         self.devices[pending.device].queued(pending.who)
 
@@ -204,6 +205,8 @@ class Gateway:
             acquisition.start()
         for writer in self.writers:
             writer.start()
+        if self._refreshing is not None:
+            self._refreshing.start()
         deadline = self.clock.monotonic() + SETTLE_TIME
         while (waiting := self.table.unanswered()) and self.clock.monotonic() < deadline:
             await asyncio.sleep(0.05)
@@ -222,6 +225,10 @@ class Gateway:
         await asyncio.gather(*(asyncio.to_thread(writer.stop, PATIENCE) for writer in self.writers))
 
     def _close(self) -> None:
+        if self._refreshing is not None and not self._refreshing.stop(PATIENCE):
+            log.error("the look at the device database does not end")
+        if self.metadata is not None:
+            self.metadata.close()
         for acquisition in self.acquisitions:
             acquisition.signal_stop()
         for acquisition in self.acquisitions:
@@ -243,11 +250,12 @@ def gateway_of(
     for lack in lacks(config, clock):
         log.warning("%s", lack.sentence)
     backends = open_backends(config, clock) if opened is None else dict(opened)
+    metadata: Metadata | None = None
     try:
-        infos = unless_stopped(stop, partial(describe, config, backends, clock))
-        for backend in backends.values():
-            if isinstance(backend, Learning):
-                backend.learn(infos)
+        if config.metadata is not None:
+            metadata = open_metadata(config.metadata, config.gateway.name, clock, environment, read_text)
+        infos = unless_stopped(stop, partial(describe, config, backends, metadata))
+        teach(backends, infos)
         plan, warnings = build_plan(config, infos)
         for warning in warnings:
             log.warning("%s", warning)
@@ -263,13 +271,7 @@ def gateway_of(
             monitors=limits.monitors,
             largest=limits.message or settings.largest,
         )
-        rules = rules_of(section, folder)
-        journal = journal_of(section, folder, clock)
-        if journal is not None and section.audit is not None and section.audit.required:
-            rules.audit = journal.trouble
-        guard = Guard(rules, clock, journal)
-        for note in notes_of(rules.file, plan) if rules.file is not None else ():
-            log.warning("%s", note)
+        guard, journal = guard_of(section, folder, plan, clock)
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
@@ -277,8 +279,12 @@ def gateway_of(
         access = folder / section.access_file if section.access_file is not None else None
         if journal is not None:
             journal.start()
-        return Gateway(plan, backends, clock, settings, guard, Options(section.fast, when, access, limits.puts_waiting))
+        options = Options(section.fast, when, access, limits.puts_waiting)
+        refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
+        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh)
     except BaseException:
+        if metadata is not None:
+            metadata.close()
         for backend in backends.values():
             backend.close()
         raise

@@ -1,29 +1,28 @@
 """What is known of the configured devices before they are planned: from simulators alone, or from all services."""
 
 import contextlib
+import os
 from collections.abc import Mapping
 
-from gateway.app.adapters import open_any, simulated
+from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
-from gateway.backends.open import ANONYMOUS
+from gateway.app.metadata import PATIENCE, PATIENCE_EACH, Metadata, cached_only, open_metadata
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import Property
-from gateway.core.ports import Backend, Clock, DeviceInfoSource
+from gateway.core.ports import Backend, DeviceInfoSource, Learning
 from gateway.runtime.clock import SystemClock
 
-PATIENCE = 5.0  # s that a source may take, and a little more for each device
-PATIENCE_EACH = 0.002  # s
 
-
-def describe(config: Config, backends: Mapping[str, Backend], clock: Clock) -> dict[str, DeviceInfo]:
-    """Descriptions by canonical device name: from the metadata source, or else from the backends that can tell."""
+def describe(
+    config: Config, backends: Mapping[str, Backend], metadata: Metadata | None = None
+) -> dict[str, DeviceInfo]:
+    """Descriptions by canonical device name: from the device database, or else from the backends that can tell."""
     only = properties_of(config)
     patience = PATIENCE + PATIENCE_EACH * len(config.devices)
-    if config.metadata is not None:
-        with contextlib.closing(simulated("metadata", config.metadata, ANONYMOUS, clock, read_text)) as source:
-            return source.describe([device.request.device for device in config.devices], patience, only)
     infos: dict[str, DeviceInfo] = {}
+    if metadata is not None:
+        infos = metadata.describe((device.request.device for device in config.devices), only)
     for turn in range(max((len(device.route.read) for device in config.devices), default=0)):
         wanted: dict[str, list[str]] = {}  # by backend: what the preferred ones could not tell
         for device in config.devices:
@@ -36,16 +35,27 @@ def describe(config: Config, backends: Mapping[str, Backend], clock: Clock) -> d
     return infos
 
 
-def describe_offline(config: Config) -> dict[str, DeviceInfo]:
-    """The same without touching the network: devices of real services are left out, they get what is conventional."""
+def describe_offline(config: Config, environment: Mapping[str, str] = os.environ) -> dict[str, DeviceInfo]:
+    """The same without touching the network: from simulators, and from what a device database said before.
+
+    Devices of real services are left out, they get what is conventional.
+    """
     clock = SystemClock()
+    name, section = config.gateway.name, config.metadata
     with contextlib.ExitStack() as opened:
         backends = {
             name: opened.enter_context(contextlib.closing(open_any(name, backend.url, clock, read_text)))
             for name, backend in config.backends.items()
             if backend.url.scheme == "sim"
         }
-        return describe(config, backends, clock)
+        if section is None or section.url.scheme != "sim":
+            known = describe(config, backends)
+            if section is not None:
+                devices = [device.request.device for device in config.devices]
+                known |= cached_only(section, name, clock, environment).describe(devices, 0.0)
+            return known
+        metadata = opened.enter_context(contextlib.closing(open_metadata(section, name, clock, environment, read_text)))
+        return describe(config, backends, metadata)
 
 
 def properties_of(config: Config) -> dict[str, frozenset[Property]]:
@@ -56,3 +66,10 @@ def properties_of(config: Config) -> dict[str, frozenset[Property]]:
         names = frozenset(Property[name.upper()] for name in listed)
         found[device.request.device] = found.get(device.request.device, frozenset()) | names
     return found
+
+
+def teach(backends: Mapping[str, Backend], infos: Mapping[str, DeviceInfo]) -> None:
+    """Tell what is known of devices to the backends that need it to read their answers."""
+    for backend in backends.values():
+        if isinstance(backend, Learning):
+            backend.learn(infos)

@@ -9,6 +9,7 @@ from devices.device import Device
 from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
+from gateway.app.metadata import Metadata
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.core.ports import Backend, Clock, Counting, Expiring
@@ -43,6 +44,7 @@ class Served(Protocol):
     acquisitions: list[Acquisition]
     writers: list[SettingsWorkers]
     routes: dict[Names, RouteBackend]
+    metadata: Metadata | None
 
     def waiting_settings(self) -> int:
         """Settings that wait for a worker now."""
@@ -88,6 +90,8 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "QUEUE:PUSH:MAX": lambda: push.high_water,
         "QUEUE:PUT": served.waiting_settings,
     }
+    if served.metadata is not None:
+        found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}
     for name, backend in served.backends.items():
         found |= {f"BACKEND:{name}:{suffix}": figure for suffix, figure in _backend(backend).items()}
     for route in served.routes.values():
@@ -97,6 +101,15 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
 
 def _journal(journal: PutJournal | None) -> str:
     return "none" if journal is None else journal.trouble() or "OK"
+
+
+def _metadata(metadata: Metadata) -> dict[str, Figure]:
+    return {
+        "AGE": metadata.age,  # s since the device database said the oldest of what is served; -1 when it never did
+        "CACHED": lambda: metadata.cached,  # devices that are described by the cache alone
+        "MISSING": lambda: metadata.missing,  # devices of which neither database nor cache knows anything
+        "ERR": lambda: metadata.error,
+    }
 
 
 def _backend(backend: Backend) -> dict[str, Figure]:

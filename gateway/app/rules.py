@@ -18,6 +18,7 @@ from gateway.core.ports import Clock
 from gateway.history.journal import FileJournal
 from gateway.plan.family import find
 from gateway.plan.model import Plan
+from iocs.guard import Guard
 
 log = logging.getLogger("acgate.access")
 LOOK = 0.2  # s between two looks at the inputs of the access file
@@ -67,6 +68,17 @@ def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJourn
             raise BadInput(f"gateway.audit.caputlog: {given!r} is no host:port; write for example 127.0.0.1:7011")
         server = host, int(port)
     return FileJournal(folder / section.audit.file, section.name, clock, server)
+
+
+def guard_of(section: GatewaySection, folder: Path, plan: Plan, clock: Clock) -> tuple[Guard, FileJournal | None]:
+    """Who may do what, and the journal of puts, which is not started yet; the log gets the notes of the access file."""
+    rules = rules_of(section, folder)
+    journal = journal_of(section, folder, clock)
+    if journal is not None and section.audit is not None and section.audit.required:
+        rules.audit = journal.trouble
+    for note in notes_of(rules.file, plan) if rules.file is not None else ():
+        log.warning("%s", note)
+    return Guard(rules, clock, journal), journal
 
 
 class AccessWatch:

@@ -19,7 +19,7 @@ from gateway.core.ports import Backend, Clock
 Factory = Callable[[str, BackendUrl, Auth, Clock], Backend]  # of the name in the configuration, its URL ...
 
 ANONYMOUS = Auth()
-_PLANNED = ("devdb+grpc",)  # known to the product, not built yet
+_DATABASE = "devdb+grpc"  # describes devices, and serves none
 
 
 def open_backend(
@@ -35,8 +35,8 @@ def open_backend(
     if factory is not None:
         return factory(name, url, auth, clock)
     usable = " or ".join(factories)
-    if url.scheme in _PLANNED:
-        raise BadUrl(f"{str(url)!r}: {url.scheme} is not part of this version; use {usable}")
+    if url.scheme == _DATABASE:
+        raise BadUrl(f"{str(url)!r}: {_DATABASE} is the device database, which belongs to metadata; use {usable}")
     raise BadUrl(f"{str(url)!r}: unknown scheme {url.scheme!r}; {suggestion(url.scheme, factories)}")
 
 

@@ -61,7 +61,7 @@ SCHEMES: Mapping[str, Scheme] = {
     ),
     "sim": Scheme("simulator inside the same process", None, _ALL, "none", {}, path=True, built=True),
     "devdb+grpc": Scheme(
-        "device database over gRPC", 50051, Capabilities(False, False, False), "none", {"tls": "text"}
+        "device database over gRPC", 50051, Capabilities(False, False, False), "none", {"tls": "text"}, built=True
     ),
 }
 

@@ -20,6 +20,15 @@ class BackendConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class MetadataConfig:
+    """Where units, limits and labels come from."""
+
+    url: BackendUrl
+    cache: str  # a file, or `auto`, or `off`
+    refresh: float  # s between two looks at it; 0: never again
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceConfig:
     """One configured device; `request` has an explicit event that repeats."""
 
@@ -42,6 +51,6 @@ class Config:
     file: str
     gateway: GatewaySection
     backends: Mapping[str, BackendConfig]
-    metadata: BackendUrl | None
+    metadata: MetadataConfig | None
     devices: tuple[DeviceConfig, ...]
     notes: tuple[str, ...] = ()

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 
 from gateway.config.backend_url import SCHEMES, BackendUrl
-from gateway.config.config import BackendConfig, Config, DeviceConfig
+from gateway.config.config import BackendConfig, Config, DeviceConfig, MetadataConfig
 from gateway.config.entries import Entries
-from gateway.config.models import ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, ReadWrite
+from gateway.config.models import ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, MetadataSection, ReadWrite
 from gateway.config.problems import ConfigErrors, Path, Places, problems_of, raise_all
 from gateway.config.source import override, read_csv, read_yaml
 from gateway.core.errors import BadConfig, BadInput
 
+DATABASES = ("devdb+grpc", "sim")  # schemes that metadata can come from
 NOT_BUILT = "is not in this version and has no effect"
 _COLUMNS = {
     *(set(DeviceEntry.model_fields) - {"bits", "confirm"}),
@@ -46,7 +47,8 @@ class _Loading:
             self.problems.append(self.places.problem(("devices",), "is a list; begin each entry with '- device:'"))
             listed = []
         sections = self._sections({**data, "devices": []})
-        backends = _backends(sections) if sections else {}
+        metadata = self._metadata(sections.metadata) if sections and sections.metadata else None
+        backends = self._backends(sections) if sections else {}
         self._foreign_credentials(backends)
         written = data.get("backends")
         names = tuple(written) if isinstance(written, dict) else ()
@@ -54,8 +56,7 @@ class _Loading:
         devices = tuple(self._devices(listed, entries))
         raise_all(self.problems)
         assert sections is not None  # or there was a problem
-        metadata = BackendUrl.parse(sections.metadata.url) if sections.metadata else None
-        notes = (*self._not_built(sections, backends), *(str(note) for note in entries.notes.values()))
+        notes = (*self._not_built(sections), *(str(note) for note in entries.notes.values()))
         return Config(self.file, sections.gateway, backends, metadata, devices, notes)
 
     def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
@@ -77,6 +78,23 @@ class _Loading:
         except ValidationError as error:
             self.problems += problems_of(error, ConfigFile, self.places)
             return None
+
+    def _metadata(self, section: MetadataSection) -> MetadataConfig:
+        url = BackendUrl.parse(section.url)
+        if url.scheme not in DATABASES:
+            reason = f"{url.scheme} is no device database; write for example devdb+grpc://host:50051, or sim:"
+            self.problems.append(self.places.problem(("metadata", "url"), reason))
+        return MetadataConfig(url, section.cache, section.refresh)
+
+    def _backends(self, sections: ConfigFile) -> dict[str, BackendConfig]:
+        found = {}
+        for name, section in sections.backends.items():
+            url = BackendUrl.parse(section.url)
+            found[name] = BackendConfig(name, url, section.auth)
+            if url.scheme == "devdb+grpc":
+                reason = f"devdb+grpc describes devices and serves none; write it as metadata: {{url: {section.url}}}"
+                self.problems.append(self.places.problem(("backends", name, "url"), reason))
+        return found
 
     def _devices(self, listed: list[object], entries: Entries) -> Iterator[DeviceConfig]:
         for path, data in self._expanded(listed):
@@ -135,22 +153,9 @@ class _Loading:
                     reason = f"{backend.url.scheme} does not take it (credentials: {taken}); take it out"
                     self.problems.append(self.places.problem(("backends", backend.name, "auth"), reason, f"auth.{key}"))
 
-    def _not_built(self, sections: ConfigFile, backends: Mapping[str, BackendConfig]) -> Iterator[str]:
+    def _not_built(self, sections: ConfigFile) -> Iterator[str]:
         """What the models accept and this version does not do."""
         unbuilt: list[Path] = [("gateway", key) for key in ("http",) if getattr(sections.gateway, key) is not None]
         unbuilt += [(key,) for key in ("on_demand", "history") if getattr(sections, key) is not None]
-        if sections.metadata is not None and not BackendUrl.parse(sections.metadata.url).built:
-            unbuilt.append(("metadata",))
         for path in unbuilt:
             yield str(self.places.problem(path, NOT_BUILT))
-        for backend in backends.values():
-            if not backend.url.built:
-                reason = f"{backend.url.scheme} is not in this version; its devices will not be served"
-                yield str(self.places.problem(("backends", backend.name, "url"), reason))
-
-
-def _backends(sections: ConfigFile) -> dict[str, BackendConfig]:
-    return {
-        name: BackendConfig(name, BackendUrl.parse(section.url), section.auth)
-        for name, section in sections.backends.items()
-    }

@@ -66,6 +66,12 @@ class MetadataSection(Section):
     """Where units, limits and labels come from."""
 
     url: Url
+    cache: str = Field(
+        default="auto",
+        min_length=1,
+        description="file that keeps what was said; auto: in the user's cache folder; off: none",
+    )
+    refresh: float = Field(default=3600.0, ge=0, le=1e6, description="s between two looks at it; 0: never again")
 
 
 class ReadWrite(Section):

@@ -250,7 +250,7 @@ def _value(question: Question) -> Iterator[Judgement]:
         text = f"text of at most {spec.length} characters"
     yield Judgement(Layer.VALUE.value, None, f"takes {text}")
     if spec.type is PvType.DOUBLE:
-        ends = [f"{word} {end:g}" for word, end in (("from", spec.low), ("to", spec.high)) if isfinite(end)]
+        ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
         yield Judgement(Layer.LIMITS.value, None, said)
         step = question.device.step

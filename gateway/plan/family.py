@@ -12,7 +12,10 @@ from gateway.plan.names import MOST_LABELS, label, splits
 
 _TYPES = {Kind.TEXT: PvType.TEXT, Kind.RAW: PvType.BYTES}  # the others are doubles
 _MESSAGE = 256  # characters of a long string, its NUL included
-_STANDARD = 5  # bits below come from STATUS as evaluated by the server, the others from the word
+_DESCRIPTION = 8192  # the same, of all that is known of a device
+_STANDARD = (
+    5  # bits below whose masks nobody knows come from STATUS as the server evaluates it, the others from the word
+)
 _READBACK = f":{Role.READBACK.value}"
 _WRITE_STATES = tuple(state.name for state in WriteState)
 
@@ -62,6 +65,7 @@ def member(plan: Plan, device: DevicePlan, suffix: str) -> PvSpec | None:
 def _value(plan: Plan, device: DevicePlan, role: Role, row: int, info: PropertyInfo, writable: bool) -> PvSpec:
     """A PV that shows READING or SETTING. `writable` is said only where there is a setting."""
     watch = plan.watches[row]
+    drive = (device.info.setting if writable else None) or PropertyInfo()
     return PvSpec(
         name=device.name if role is Role.READING else f"{device.name}:{role.value}",
         role=role,
@@ -75,6 +79,8 @@ def _value(plan: Plan, device: DevicePlan, role: Role, row: int, info: PropertyI
         precision=info.precision,
         low=info.low,
         high=info.high,
+        drive_low=drive.low,
+        drive_high=drive.high,
         description=device.info.description,
     )
 
@@ -107,7 +113,7 @@ def _status(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
             type=PvType.ENUM,
             length=1,
             device=device.name,
-            row=device.status_row if bit.order < _STANDARD else device.word_row,
+            row=device.status_row if bit.order < _STANDARD and not bit.mask else device.word_row,
             labels=(label(bit.false_text), label(bit.true_text)),
             bit=bit,
             description=device.info.description,
@@ -196,6 +202,12 @@ def _gateway(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     yield _plain(device, Role.DROPS, PvType.LONG)
 
 
+def _described(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
+    del plan
+    yield _plain(device, Role.DESCRIBED, PvType.TEXT, _DESCRIPTION)
+    yield _plain(device, Role.DESCRIBED_AGE, PvType.DOUBLE, units="s")
+
+
 def _plain(
     device: DevicePlan,
     role: Role,
@@ -233,4 +245,5 @@ _PARTS: dict[str, Callable[[Plan, DevicePlan], Iterator[PvSpec]]] = {  # by the 
     "WR": _write,
     "LOCK": _lock,
     "GW": _gateway,
+    "META": _described,
 }

@@ -53,6 +53,8 @@ class Role(Enum):
     AGE = "GW:AGE"
     ERROR = "GW:ERR"
     DROPS = "GW:DROPS"
+    DESCRIBED = "META:TEXT"
+    DESCRIBED_AGE = "META:AGE"
 
 
 class PvType(Enum):
@@ -105,6 +107,8 @@ class PvSpec:
     precision: int = 3
     low: float = float("nan")
     high: float = float("nan")
+    drive_low: float = float("nan")  # limits of a put
+    drive_high: float = float("nan")
     description: str = ""
 
 

@@ -28,10 +28,9 @@ def test_dpm_http_is_opened_without_contacting_anybody() -> None:
     backend.close()
 
 
-@pytest.mark.parametrize("scheme", ["devdb+grpc"])
-def test_a_scheme_that_is_not_built_yet_is_said_to_be_so(scheme: str) -> None:
-    with pytest.raises(BadUrl, match=r"is not part of this version; use dpm\+http"):
-        open_backend("x", url(scheme), CLOCK)
+def test_the_device_database_is_no_backend() -> None:
+    with pytest.raises(BadUrl, match=r"is the device database, which belongs to metadata; use dpm\+http"):
+        open_backend("x", url("devdb+grpc"), CLOCK)
 
 
 def test_an_unknown_scheme_names_the_nearest() -> None:

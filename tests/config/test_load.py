@@ -8,6 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.config.backend_url import BackendUrl
+from gateway.config.config import MetadataConfig
 from gateway.config.problems import ConfigErrors
 from tests.config.loading import HEAD, loaded
 
@@ -105,7 +107,7 @@ def test_an_include_has_no_other_keys() -> None:
 def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
     text = (
         "gateway: {http: '127.0.0.1:8080', access_file: a.acf}\n"
-        "backends: {a: {url: 'dpm+http://h', auth: {kerberos: {}}}, b: {url: 'devdb+grpc://h'}}\n"
+        "backends: {a: {url: 'dpm+http://h', auth: {kerberos: {}}}}\n"
         "metadata: {url: 'devdb+grpc://h'}\non_demand: {}\nhistory: {url: 'sqlite:///h.db'}\n"
     )
 
@@ -113,8 +115,6 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
         "gw.yaml:1: gateway.http: is not in this version and has no effect",
         "gw.yaml:4: on_demand: is not in this version and has no effect",
         "gw.yaml:5: history: is not in this version and has no effect",
-        "gw.yaml:3: metadata: is not in this version and has no effect",
-        "gw.yaml:2: backends.b.url: devdb+grpc is not in this version; its devices will not be served",
     ]
 
 
@@ -135,11 +135,26 @@ def test_credentials_of_another_service_are_refused(url: str, auth: str, reason:
     assert said.startswith(f"gw.yaml:1: {reason}")
 
 
+def test_the_device_database_is_no_backend() -> None:
+    assert refused("backends: {a: {url: 'devdb+grpc://h'}}\n") == [
+        "gw.yaml:1: backends.a.url: devdb+grpc describes devices and serves none; write it as metadata: {url: "
+        "devdb+grpc://h}"
+    ]
+
+
 def test_metadata_from_the_simulator_works() -> None:
     config = loaded("backends: {a: {url: 'sim:'}}\nmetadata: {url: 'sim:'}\n")
 
     assert config.notes == ()
-    assert config.metadata is not None
+    assert config.metadata == MetadataConfig(BackendUrl.parse("sim:"), "auto", 3600.0)
+
+
+def test_metadata_come_from_a_device_database_and_from_nothing_else() -> None:
+    text = "backends: {a: {url: 'sim:'}}\nmetadata: {url: 'dpm+http://h', cache: off, refresh: 5}\n"
+
+    assert refused(text) == [
+        "gw.yaml:2: metadata.url: dpm+http is no device database; write for example devdb+grpc://host:50051, or sim:"
+    ]
 
 
 def test_ten_thousand_rows_are_loaded_in_two_seconds() -> None:

@@ -22,8 +22,11 @@ from gateway.app.adapters import open_any
 from gateway.app.commands.demo import welcome
 from gateway.app.compose import Gateway, Ready
 from gateway.app.figures import figures
+from gateway.app.metadata import open_metadata
 from gateway.app.rules import rules_of
 from gateway.config import gateway_section, models
+from gateway.config.backend_url import BackendUrl
+from gateway.config.config import MetadataConfig
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.load import load
 from gateway.config.scalars import Section
@@ -367,7 +370,9 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     guard = Guard(rules_of(GatewaySection(), ROOT), clock)
     try:
-        gateway = Gateway(build_plan(config, {})[0], backends, clock, ca_settings({}, (), (), 0), guard)
+        metadata = open_metadata(MetadataConfig(BackendUrl.parse("sim:"), "off", 0), "GW1", clock, {}, str)
+        settings = ca_settings({}, (), (), 0)
+        gateway = Gateway(build_plan(config, {})[0], backends, clock, settings, guard, metadata=metadata)
         gateway._assemble(_Queue(), str)  # type: ignore[arg-type]
         names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]
     finally:

@@ -87,11 +87,12 @@ def control(made: Channel, data_type: ChannelType) -> Any:
 
 
 def test_units_precision_and_limits_are_told() -> None:
-    made = shown(PvType.DOUBLE, 1, 1.0, units="mA", precision=4, low=-2.5, high=7.5, writable=True)
+    limits = {"low": -2.5, "high": 7.5, "drive_low": -2.0, "drive_high": 7.0}
+    made = shown(PvType.DOUBLE, 1, 1.0, units="mA", precision=4, writable=True, **limits)
     found = control(made, ChannelType.CTRL_DOUBLE)
     assert (b"mA", 4) == (found.units, found.precision)
     assert (-2.5, 7.5) == (found.lower_disp_limit, found.upper_disp_limit)
-    assert (-2.5, 7.5) == (found.lower_ctrl_limit, found.upper_ctrl_limit)
+    assert (-2.0, 7.0) == (found.lower_ctrl_limit, found.upper_ctrl_limit)
     assert all(math.isnan(x) for x in (found.lower_alarm_limit, found.upper_warning_limit))
 
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.plan.model import PvSpec, PvType, Role
 from iocs.unfit import beyond, misfit
 
-SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, low=-1.0, high=5.0, units="mA")
+SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, drive_low=-1.0, drive_high=5.0, units="mA")
 
 
 def unfit(spec: PvSpec, value: object) -> str:
@@ -32,10 +32,10 @@ def test_a_number_that_is_not_finite_is_refused(value: float) -> None:
 
 
 def test_limits_that_are_unknown_or_infinite_do_not_bind() -> None:
-    assert "" == unfit(replace(SPEC, low=nan, high=nan), 1e300)
-    assert "" == unfit(replace(SPEC, low=-inf), -1e300)
-    assert "Z:ACLTST:SP takes values to 5 mA" == unfit(replace(SPEC, low=nan), 6.0)
-    assert "Z:ACLTST:SP takes values from -1" == unfit(replace(SPEC, high=inf, units=""), -2.0)
+    assert "" == unfit(replace(SPEC, drive_low=nan, drive_high=nan), 1e300)
+    assert "" == unfit(replace(SPEC, drive_low=-inf), -1e300)
+    assert "Z:ACLTST:SP takes values to 5 mA" == unfit(replace(SPEC, drive_low=nan), 6.0)
+    assert "Z:ACLTST:SP takes values from -1" == unfit(replace(SPEC, drive_high=inf, units=""), -2.0)
 
 
 def test_an_array_must_have_its_exact_length_and_every_element_must_be_fit() -> None:

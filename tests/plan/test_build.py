@@ -125,7 +125,7 @@ def test_warnings_name_the_place_and_the_device() -> None:
     _, warnings = warned("{device: 'M:X', writable: true, confirm: {tolerance: 1}}", infos=infos)
 
     assert warnings == [
-        "gw.yaml:4: M:X: the units 'a long unit' take 11 bytes, EPICS shows 7",
+        "gw.yaml:4: M:X: the units 'a long unit' take 11 bytes, EPICS shows 7; the whole is in M:X:META:TEXT",
         "gw.yaml:4: M:X: M:X has 64 elements and a request without range is the first; write M:X[0:63]",
         "gw.yaml:4: M:X: is writable, but has neither SETTING nor CONTROL",
         "gw.yaml:4: M:X: 'confirm' has no effect on a device without a writable SETTING",

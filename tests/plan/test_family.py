@@ -8,7 +8,7 @@ from gateway.plan.family import all_pvs, family, find, member, scalar_row
 from gateway.plan.model import PvType, Role
 from tests.plan.planning import by_name, only, planned
 
-GATEWAY = ["GW:BACKEND", "GW:AGE", "GW:ERR", "GW:DROPS"]
+GATEWAY = ["GW:BACKEND", "GW:AGE", "GW:ERR", "GW:DROPS", "META:TEXT", "META:AGE"]
 
 
 def names(entry: str, info: DeviceInfo | None = None) -> list[str]:
@@ -63,6 +63,24 @@ def test_a_put_on_reading_or_setpoint_of_a_writable_device_is_a_setting() -> Non
     assert pvs["M:X:SP"].row == pvs["M:X:SP_RBV"].row
 
 
+def test_a_put_on_the_reading_has_the_limits_of_the_setting() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(low=-9, high=9), setting=PropertyInfo(low=0, high=5))
+    pvs = by_name(planned("{device: 'M:X', writable: true}", infos={"M:X": info}))
+
+    assert (-9, 9, 0, 5) == (
+        (pv := pvs["M:X"]).low, pv.high, pv.drive_low, pv.drive_high
+    )  # fmt: skip
+    assert (0, 5) == (pvs["M:X:SP"].drive_low, pvs["M:X:SP"].drive_high)
+
+
+def test_a_command_without_a_known_code_is_set_by_its_name() -> None:
+    info = DeviceInfo("M:X", commands=(Command(None, "A NAME OF MORE THAN TWENTY-FIVE SIGNS"), Command(7, "B")))
+    (spec,) = (pv for name, pv in by_name(planned("{device: 'M:X'}", infos={"M:X": info})).items() if "CMD" in name)
+
+    assert ("A NAME OF MORE THAN TWENTY-FIVE SIGNS", 7) == spec.codes
+    assert "A NAME OF MORE THAN TWENT" == spec.labels[0]
+
+
 def test_nothing_of_a_device_that_is_not_writable_can_be_put() -> None:
     assert not any(spec.writable or spec.write for spec in all_pvs(planned("{device: 'M:X'}")))
 
@@ -95,11 +113,13 @@ def test_raw_data_are_bytes_and_texts_are_long_strings(entry: str, kind: PvType,
     assert (spec.type, spec.length) == (kind, length)
 
 
-def test_standard_bits_come_from_the_status_and_others_from_the_word() -> None:
+def test_bits_come_from_the_word_where_their_masks_are_known_and_from_the_status_otherwise() -> None:
+    pvs, device = by_name(plan := planned("{device: 'M:X'}")), only(plan)
+    assert pvs["M:X:STS:ON"].row == device.status_row
     plan = planned("{device: 'M:X', bits: [{name: 'ON', mask: 1}, {name: door, mask: 2, true_text: open}]}")
     pvs, device = by_name(plan), only(plan)
 
-    assert pvs["M:X:STS:ON"].row == device.status_row
+    assert pvs["M:X:STS:ON"].row == device.word_row
     assert pvs["M:X:STS:DOOR"].row == device.word_row == pvs["M:X:STS"].row
     assert pvs["M:X:STS:DOOR"].labels == ("off", "open")
     assert pvs["M:X:STS:DOOR"].bit is not None

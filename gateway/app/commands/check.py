@@ -10,6 +10,7 @@ from gateway.app.config_file import read_config
 from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe_offline
 from gateway.app.rules import notes_of, read_acf
+from gateway.config.config import Config
 from gateway.config.models import json_schema
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
@@ -35,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
     if args.config is None:
         raise BadInput("acgate check: name a configuration file, or --schema")
     config = read_config(args.config)
-    plan, warnings = build_plan(config, describe_offline(config))
+    infos = describe_offline(config)
+    plan, warnings = build_plan(config, infos)
     if config.gateway.access_file is not None:
         warnings += notes_of(read_acf(Path(args.config).parent / config.gateway.access_file), plan)
-    if config.metadata is None and any(backend.url.scheme != "sim" for backend in config.backends.values()):
-        warnings.append("the services are not asked here: run leaves out the PVs of properties that a device lacks")
+    warnings += _unasked(config, len(infos))
     found = lacks(config, SystemClock())
     warnings += [lack.sentence for lack in found]
     for sentence in (*config.notes, *warnings):
@@ -49,6 +50,15 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_table(plan)
     return 1 if any(lack.fatal for lack in found) else 0
+
+
+def _unasked(config: Config, known: int) -> Iterator[str]:
+    """What run will know and this command does not, since it touches no network."""
+    if config.metadata is not None and config.metadata.url.scheme != "sim":
+        devices = len({device.request.device for device in config.devices})
+        yield f"the device database is not asked here: {known} of {devices} devices are known, by its cache"
+    elif config.metadata is None and any(backend.url.scheme != "sim" for backend in config.backends.values()):
+        yield "the services are not asked here: run leaves out the PVs of properties that a device lacks"
 
 
 def _lines(plan: Plan) -> Iterator[tuple[DevicePlan, PvSpec, str, str]]:

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from gateway.app.cli import main
+from gateway.backends.info_cache import InfoCache
 from gateway.config.models import json_schema
+from gateway.core.device_info import DeviceInfo, PropertyInfo
+from gateway.runtime.clock import SystemClock
+from simulator.facility import shipped_facility
+from simulator.in_process import InProcessBackend
 
 GOOD = """
 backends: {{sim: {{url: "sim:"}}, dpm: {{url: "dpm+http://192.0.2.1"}}}}
@@ -35,6 +40,27 @@ def test_it_prints_name_type_request_and_route_of_every_pv(config: Path, capsys:
     assert "read sim; write dpm" in out
     assert "every put is refused: gateway.writes is off" in out
     assert "faster than the 67 ms" in err
+
+
+def test_the_device_database_is_not_asked_but_its_cache_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clock, text = SystemClock(), "a text that is much longer than the forty bytes of .DESC"
+    path, config = tmp_path / "cache.json", tmp_path / "c.yaml"
+    simulation = InProcessBackend("", shipped_facility(), clock)
+    simulation.describe = lambda *_: {"M:OUTTMP": DeviceInfo("M:OUTTMP", text, PropertyInfo(units="furlongs"))}
+    InfoCache(simulation, path, clock).describe(["M:OUTTMP"], 1.0)
+    config.write_text(
+        'backends: {dpm: {url: "dpm+http://192.0.2.1"}}\n'
+        f'metadata: {{url: "devdb+grpc://192.0.2.1", cache: "{path}"}}\n'
+        'devices: [{device: "M:OUTTMP"}, {device: "Z:ACLTST"}]\n'
+    )
+    assert main(["check", str(config)]) == 0
+
+    out, err = capsys.readouterr()
+    assert "M:OUTTMP:SP" not in out
+    assert "Z:ACLTST:SP" in out
+    assert "the units 'furlongs' take 8 bytes, EPICS shows 7; the whole is in M:OUTTMP:META:TEXT" in err
+    assert ".DESC shows 40" in err
+    assert "the device database is not asked here: 1 of 2 devices are known, by its cache" in err
 
 
 def test_what_the_simulator_in_the_process_knows_counts(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

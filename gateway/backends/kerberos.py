@@ -61,7 +61,7 @@ class KerberosCredentials:
         ticket = self._ticket
         return 0.0 if ticket is None else max(0.0, (ticket.expires_ns - self._clock.now_ns()) / 1e9)
 
-    def close(self, timeout: float = 1.0) -> None:
+    def close(self, timeout: float = 0.5) -> None:
         """End the keeper and free who waits. One that waits for the Kerberos server ends when that answers."""
         with self._changed:
             self._closed = True

@@ -1,6 +1,7 @@
 """The two queues between the threads and the loop: news go up (PushQueue), wishes go down (PullQueue)."""
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -115,6 +116,7 @@ class WriteOutcome:
     message: str = ""  # for people
     readback: float | None = None  # the last one that was seen, where it was confirmed
     worker_died: bool = False  # it failed here, by an exception, and not at the backend
+    layer: str = ""  # that refused it here at the last moment; empty when it was sent
 
     @property
     def failed(self) -> bool:
@@ -131,6 +133,7 @@ class PendingSetting:
     who: str  # user@host
     done: Callable[[WriteOutcome], None]
     id: str = ""  # of the put, in log lines
+    left: Callable[[], float] = field(default=lambda: math.inf)  # s for which it may be sent; asked when it is its turn
     _begun: bool = field(default=False, init=False)
     _answered: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)

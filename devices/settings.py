@@ -17,6 +17,9 @@ from gateway.plan.model import Confirm
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
+LEASE_OVER = WriteOutcome(
+    WriteState.DENIED, RETRY, "the lease ended while the setting waited; it was not sent", layer="lease"
+)
 _PATIENCE = 1.0  # s between two looks at the token when nothing is wished for
 
 
@@ -78,7 +81,10 @@ class SettingsWorkers:
                 continue
             try:
                 if pending.begin():
-                    self._carry(pending, token)
+                    if (left := pending.left()) > 0:
+                        self._carry(pending, left, token)
+                    else:
+                        self._finish(pending, LEASE_OVER)
             except BaseException as death:
                 outcome = _unknown(f"the settings worker failed ({type(death).__name__})")
                 self._finish(pending, replace(outcome, worker_died=True))
@@ -86,11 +92,11 @@ class SettingsWorkers:
             finally:
                 self._queue.done(pending.device)
 
-    def _carry(self, pending: PendingSetting, token: StopToken) -> None:
+    def _carry(self, pending: PendingSetting, left: float, token: StopToken) -> None:
         device = self._devices[pending.device]
         if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
             device.queued(pending.who)
-        result = self._backend.write([pending.setting], device.plan.write_timeout)[0]
+        result = self._backend.write([pending.setting], min(device.plan.write_timeout, left))[0]
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
         confirm = device.plan.confirm
         if not outcome.failed and confirm is not None and pending.setting.request.property is Property.SETTING:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from caproto.server import PVGroup
@@ -90,7 +91,7 @@ class Ioc:
             with contextlib.suppress(RuntimeError):  # the loop has ended: the client is gone, too
                 loop.call_soon_threadsafe(done, outcome)
 
-        pending = PendingSetting(setting, device.name, put.who, tell, judged.id)
+        pending = PendingSetting(setting, device.name, put.who, tell, judged.id, partial(self.guard.left, put))
         try:
             self.write(pending)
         except Refused as full:
@@ -98,7 +99,7 @@ class Ioc:
         outcome = await self._outcome(device, pending, answer)
         if not outcome.failed:
             self.guard.accepted(device.name)
-        self.guard.record(judged, "", outcome.state, outcome.message, outcome.readback)
+        self.guard.record(judged, outcome.layer, outcome.state, outcome.message, outcome.readback)
         touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
         if touched and setting.request.property is Property.SETTING and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value

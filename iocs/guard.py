@@ -1,6 +1,7 @@
 """Guard: asks every layer before a put is sent, keeps leases and locks, and writes the journal. On the loop."""
 
 import itertools
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -75,6 +76,11 @@ class Guard:
         if found is None:
             self.rules.passed(wish)
         return found
+
+    def left(self, put: Put) -> float:
+        """Seconds for which a put that waits may still be sent; asked on the thread that would send it."""
+        rules = self.rules
+        return rules.leases.left(put.circuit, self.clock.monotonic()) if rules.lease_needed else math.inf
 
     def may_lock(self, spec: PvSpec, device: DevicePlan, put: Put) -> Refusal | None:
         """Whether a client may take, or give back, the lock of a device."""

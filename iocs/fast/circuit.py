@@ -417,26 +417,29 @@ class Circuit(Outbox, asyncio.Protocol):
         client = self._client(message)
         if client is None:
             return
-        if not client.rights & ca.RIGHT_WRITE:
-            self.service.denied(client.channel, "", self._who(), None)
-            self._answer_put(message, client, ca.NO_WRITE_ACCESS)
-            return
-        if message.elements > client.channel.native(client.long_string)[1]:
-            self._deny(message, client, ca.BAD_COUNT, f"{message.elements} elements are more than it has")
-            return
         try:
+            if message.elements > client.channel.native(client.long_string)[1]:
+                raise NotConverted(f"{message.elements} elements are more than it has")
             value = decode(client.channel, message.data_type, message.elements, message.payload)
         except NotConverted as error:
-            self._deny(message, client, ca.PUT_FAILED, str(error) or "the value is none of its type")
+            value = error
+        if not client.rights & ca.RIGHT_WRITE:
+            self._deny(message, client, "" if isinstance(value, NotConverted) else value, None, ca.NO_WRITE_ACCESS)
+            return
+        if isinstance(value, NotConverted):
+            reason = str(value) or "the value is none of its type"
+            too_many = message.elements > client.channel.native(client.long_string)[1]
+            status = ca.BAD_COUNT if too_many else ca.PUT_FAILED
+            self._deny(message, client, "", Refusal(Layer.VALUE, reason), status)
             return
         self.service.begin(self._put(message, client, value))
 
     def _who(self) -> Put:
         return Put(self.user, self.host, self.address, self)
 
-    def _deny(self, message: ca.Message, client: Client, status: int, reason: str) -> None:
-        """Refuse a put whose value is none for the PV."""
-        self.service.denied(client.channel, "", self._who(), Refusal(Layer.VALUE, reason))
+    def _deny(self, message: ca.Message, client: Client, value: Any, refusal: Refusal | None, status: int) -> None:
+        """Refuse a put here: for want of rights (None), or since its value is none for the PV."""
+        self.service.denied(client.channel, value, self._who(), refusal)
         self._answer_put(message, client, status)
 
     async def _put(self, message: ca.Message, client: Client, value: Any) -> None:

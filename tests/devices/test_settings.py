@@ -1,3 +1,4 @@
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -41,9 +42,10 @@ class Desk:
         self.workers = SettingsWorkers(self.backend, self.queue, self.devices, self.clock, count, Backoff(first=0.0))
         self.answers: queue.Queue[Answer] = queue.Queue()
 
-    def put(self, device: str, value: float = 1.0, text: str = "") -> PendingSetting:
+    def put(self, device: str, value: float = 1.0, text: str = "", left: float = math.inf) -> PendingSetting:
         setting = Setting(DataRequest.parse(text or f"{device}.SETTING@N"), value)
         pending = PendingSetting(setting, device, "ann@desk", lambda outcome: self.answers.put((value, outcome)))
+        pending.left = lambda: left
         self.queue.put(pending)
         return pending
 
@@ -339,3 +341,22 @@ def test_a_backend_that_does_not_come_back_leaves_nobody_without_an_answer() -> 
     free.set()
     assert desk.workers.stop(5)
     assert desk.answers.empty()
+
+
+def test_a_setting_whose_lease_has_ended_while_it_waited_is_not_sent(desk: Desk) -> None:
+    desk.put("A:PLAIN", 2.5, left=0.0)
+    outcome = desk.answer()
+    assert (WriteState.DENIED, "lease") == (outcome.state, outcome.layer)
+    assert [] == desk.backend.writes
+    assert WriteState.DENIED is desk.devices["A:PLAIN"].write_record.state
+
+
+def test_nothing_is_sent_after_the_end_of_a_lease(desk: Desk) -> None:
+    patience: list[float] = []
+    write = desk.backend.write
+    desk.backend.write = lambda settings, timeout: patience.append(timeout) or write(settings, timeout)  # type: ignore[method-assign]
+    desk.put("A:PLAIN", left=1.5)
+    desk.answer()
+    desk.put("A:PLAIN")
+    desk.answer()
+    assert [1.5, 5.0] == patience

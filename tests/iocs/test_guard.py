@@ -245,7 +245,7 @@ def test_every_put_has_exactly_one_row_with_what_was_and_what_was_wished() -> No
             ("", "ACCEPTED", SETPOINT, "10.0", "5.0"),
             ("limits", "DENIED", SETPOINT, "10.0", "500.0"),
             ("type and length", "DENIED", SETPOINT, "", ""),
-            ("device", "DENIED", "Z:ACLTST:WR:STATE", "", ""),
+            ("device", "DENIED", "Z:ACLTST:WR:STATE", "", "1"),
             ("", "FAILED", "Z:ACLTST", "5.0", "7.0"),
         ] == [(row.layer, row.outcome, row.pv, row.old, row.new) for row in rows]
         assert 5 == len({row.id for row in rows})

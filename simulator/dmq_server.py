@@ -88,7 +88,7 @@ class DmqServer:
             self._reason = f"{self.broker}: the broker does not answer"
         if self._reason:
             self.stop()
-            raise BadInput(f"{self._reason}; start RabbitMQ there, or leave --amqp out")
+            raise BadInput(f"{self._reason}; see that a RabbitMQ is there and takes this login")
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End it; False when a worker did not end in time. Safe to call twice."""

@@ -1,6 +1,5 @@
 """Line: the connection of a DMQ backend to its broker, with all jobs on it. One thread, that of the link."""
 
-import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,6 @@ from gateway.runtime.backoff import Backoff
 from gateway.wire.dmq_connection import ClientJob
 from gateway.wire.dmq_states import Kind, Timers
 
-_log = logging.getLogger(__name__)
 TICK = 0.25  # s between two looks at heartbeats and idle sessions
 _NOWHERE = bytes((127, 0, 0, 1))
 
@@ -60,7 +58,7 @@ class Line:
         times: LineTimes,
         chance: Callable[[], float],
     ) -> None:
-        self._name, self._told = name, ""
+        self.name = name
         self.backoff, self.chance = Backoff(cap=times.backoff_cap), chance
         self._clock, self._timers = clock, Timers(times.beat, times.silence)
         self._link = AmqpLink(name, broker, self, clock, timeout=times.connect, backoff=self.backoff, chance=chance)
@@ -136,9 +134,6 @@ class Line:
         with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect((self._link.broker.host, self._link.broker.port))  # sends nothing, chooses our address
             self._host = socket.inet_aton(probe.getsockname()[0])
-        if self._told:
-            _log.info("%s: the link is back", self._name)
-            self._told = ""
         for follower in self.followers:
             follower.line_up()
         self._tick(self._link.ups)
@@ -146,9 +141,6 @@ class Line:
     def link_lost(self, reason: str) -> None:
         """See Owner; the channels of all jobs were closed before."""
         self.note(reason)
-        if not self._told:  # once for each loss; the reasons of further attempts are in the diagnostics
-            _log.warning("%s: %s", self._name, reason)
-            self._told = reason
         for follower in self.followers:
             follower.line_lost(reason)
 

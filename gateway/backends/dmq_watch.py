@@ -137,8 +137,8 @@ class _WatchJob:
         self.up = False
         if self._told != status:
             self._told = status
-            if self._watch.line.up:  # or else the line tells it, once for all
-                _log.warning("%d requests over DMQ: %s", len(self._entries), reason)
+            if self._watch.line.up:  # or else it is told once for all jobs
+                _log.warning("%s: %d requests: %s", self._watch.line.name, len(self._entries), reason)
             self._watch.failed(self._entries, status, reason)
 
 
@@ -151,6 +151,7 @@ class Watching:
         self._lock = threading.Lock()
         self._subscriptions: set[BoundedSubscription] = set()
         self._closed = threading.Event()
+        self._told = False  # that the broker is lost; once for each loss, further reasons are in the diagnostics
 
     def watch(self, requests: Sequence[DataRequest]) -> BoundedSubscription:
         """A subscription to requests; those that are not sent at all have their one reading in it already."""
@@ -214,12 +215,18 @@ class Watching:
 
     def line_up(self) -> None:
         """See Follower."""
+        if self._told:
+            self._told = False
+            _log.info("%s: the link is back", self._line.name)
         for watch in list(self._watches):
             for job in list(watch.jobs):
                 job.open()
 
     def line_lost(self, reason: str) -> None:
         """See Follower."""
+        if self._watches and not self._told:
+            self._told = True
+            _log.warning("%s: %s", self._line.name, reason)
         for watch in list(self._watches):
             for job in list(watch.jobs):
                 job.line_lost(reason)

@@ -36,7 +36,10 @@ def exchanges_of_jobs(broker: RabbitMq) -> list[str]:
     return [row for row in rows if row.count("-") == 4]
 
 
-def test_a_broker_that_is_killed_under_five_hundred_devices_comes_back_without_leaks(mortal: RabbitMq) -> None:
+def test_a_broker_that_is_killed_under_five_hundred_devices_comes_back_without_leaks(
+    mortal: RabbitMq, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "gateway.backends")
     facility = shipped_facility()
     facility.synthetic(MANY, 5.0)
     with check_leaks(), staged(mortal, "unsigned=yes&backoff_cap=2", facility) as stage:
@@ -63,6 +66,9 @@ def test_a_broker_that_is_killed_under_five_hundred_devices_comes_back_without_l
         assert until(lambda: stage.server.jobs == 0, IN_TIME)
         assert [mortal.count(what) for what in ("queues", "channels", "exchanges", "connections")] == [1, 1, 0, 1]
         assert stream.dropped == 0
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("gateway")]
+    lost, back = f"dmq: amqp://127.0.0.1:{mortal.port}/: the connection was lost", "dmq: the link is back"
+    assert said == [lost, back] * 2
 
 
 def test_without_a_broker_everything_says_so_at_once_and_works_when_it_is_back(mortal: RabbitMq) -> None:

@@ -6,11 +6,10 @@ All of its state belongs to its worker. Other threads send it orders, and wake i
 import logging
 import random
 import select
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.backends.dpm_link import DpmLink, LinkLost
-from gateway.backends.dpm_orders import Join, Leave, Timeouts
+from gateway.backends.dpm_orders import Timeouts
 from gateway.backends.dpm_readings import (
     Arrived,
     all_known,
@@ -22,7 +21,7 @@ from gateway.backends.dpm_readings import (
     split,
     without_errors,
 )
-from gateway.backends.feeds import Feeds
+from gateway.backends.list_worker import ListWorker
 from gateway.backends.wake import Wake
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Clock, LinkState
@@ -30,7 +29,7 @@ from gateway.core.remembered import Remembered
 from gateway.core.status import Status
 from gateway.core.values import Reading
 from gateway.runtime.backoff import Backoff
-from gateway.runtime.worker import StopToken, SupervisedWorker
+from gateway.runtime.worker import StopToken
 from gateway.wire import dpm
 from gateway.wire.dpm_connection import Received
 
@@ -38,7 +37,7 @@ _log = logging.getLogger(__name__)
 _LONG = 3600.0  # s; a receive ends earlier, by the watchdog of the link
 
 
-class WatchList:
+class WatchList(ListWorker):
     """A list and its link. `make(wake, cancelled)` makes a link that is not connected yet."""
 
     def __init__(
@@ -49,51 +48,12 @@ class WatchList:
         timeouts: Timeouts,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.name, self._make, self._clock, self._timeouts, self._chance = name, make, clock, timeouts, chance
         self._backoff = Backoff(cap=timeouts.backoff_cap)
         self._wake = Wake()
-        self._orders: deque[Join | Leave] = deque()
-        self._feeds = Feeds(name, clock)
+        super().__init__(name, clock, self._backoff, self._wake.set, self._wake.close)
+        self._make, self._timeouts, self._chance = make, timeouts, chance
         self._remarked = Remembered(remarked)
         self._all_known = Remembered(lambda ref: all_known(ref, self._feeds.latest.size))
-        self._worker = SupervisedWorker(name, self._run, self._died, self._backoff, clock)
-        self._started = False
-        self.connected = False
-        self.reconnects = -1  # the first connection is none
-
-    @property
-    def state(self) -> LinkState:
-        """The state of its link."""
-        return self._feeds.state
-
-    @property
-    def last_error(self) -> tuple[float, str]:
-        """The newest error and the monotonic time of it."""
-        return self._feeds.last_error
-
-    def start(self) -> None:
-        """Start the worker, once."""
-        if not self._started:
-            self._started = True
-            self._worker.start()
-
-    def order(self, order: Join | Leave) -> None:
-        """Give an order; from any thread, never blocks."""
-        self._orders.append(order)
-        self._wake.set()
-
-    def signal_stop(self) -> None:
-        """Tell the worker to end, without waiting."""
-        self._worker.signal_stop()
-        self._wake.set()
-
-    def stop(self, timeout: float) -> None:
-        """End the worker and give the link back."""
-        self.signal_stop()
-        if self._worker.stop(timeout):
-            self._wake.close()
-        else:
-            _log.error("the worker %s did not end within %g s", self.name, timeout)
 
     def _run(self, token: StopToken) -> None:
         attempt = 0
@@ -138,7 +98,7 @@ class WatchList:
         """Carry out the orders that came; None: there is no link, the next one starts with all requests."""
         self._wake.clear()
         self._all_known.forget()
-        changes = self._feeds.obey(lambda: self._orders.popleft() if self._orders else None)
+        changes = self._carry_out()
         if link is not None:
             self._remove(link, changes.removed)
             if changes.added or len(self._feeds.gone) > len(self._feeds.requests):
@@ -209,7 +169,3 @@ class WatchList:
                 else:
                     return message.ref_id, reading_of(request, message)
         return None
-
-    def _died(self, death: BaseException) -> None:
-        """On the dying thread, before the worker is started again."""
-        self._feeds.tell_lost(f"the worker of this list died: {death!r}")

@@ -6,26 +6,25 @@ fixed: when some are added it is begun anew, and the server is free of the forme
 
 import logging
 import random
-from collections import deque
 from collections.abc import Callable
 
 import grpc
 import numpy as np
 
 from gateway.backends.dpm_link import LinkLost
-from gateway.backends.dpm_orders import Join, Leave, Timeouts
+from gateway.backends.dpm_orders import Timeouts
 from gateway.backends.dpm_readings import Arrived, Ints, arrived_readings
-from gateway.backends.feeds import Feeds
 from gateway.backends.grpc_call import Bell, ReadCall
 from gateway.backends.grpc_link import HEALTHY, LOST, REFUSED, Failure, GrpcLink, Metadata
 from gateway.backends.grpc_values import Labels, arrived
 from gateway.backends.jwt_tokens import Identity
+from gateway.backends.list_worker import ListWorker
 from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock, LinkState
 from gateway.core.status import RETRY
 from gateway.core.values import Reading
 from gateway.runtime.backoff import Backoff
-from gateway.runtime.worker import StopToken, SupervisedWorker
+from gateway.runtime.worker import StopToken
 from gateway.wire import daq
 from gateway.wire.daq_replies import decode_replies
 
@@ -43,7 +42,7 @@ class _Troubled(LinkLost):
         self.pause = pause
 
 
-class GrpcWatchList:
+class GrpcWatchList(ListWorker):
     """A list of requests and the call that serves it."""
 
     def __init__(
@@ -56,13 +55,10 @@ class GrpcWatchList:
         timeouts: Timeouts,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self.name, self._link, self._identity, self._labels = name, link, identity, labels
-        self._clock, self._timeouts, self._chance = clock, timeouts, chance
         self._bell = Bell()
-        self._orders: deque[Join | Leave] = deque()
-        self._feeds = Feeds(name, clock)
-        self._worker = SupervisedWorker(name, self._run, self._died, Backoff(cap=timeouts.backoff_cap), clock)
-        self._started = False
+        super().__init__(name, clock, Backoff(cap=timeouts.backoff_cap), self._bell.ring)
+        self._link, self._identity, self._labels = link, identity, labels
+        self._timeouts, self._chance = timeouts, chance
         self._slow = Backoff()  # for what is wrong with the server and not with the link
         self._failures = 0
         self._fresh = True  # the next call is the first, or the first after a loss
@@ -74,40 +70,6 @@ class GrpcWatchList:
         self._once: set[int] = set()  # references that are answered once
         self._done: set[int] = set()  # those of them that were
         self._ping: ReadCall | None = None
-        self.connected = False
-        self.reconnects = -1  # the first connection is none
-
-    @property
-    def state(self) -> LinkState:
-        """The state of its call."""
-        return self._feeds.state
-
-    @property
-    def last_error(self) -> tuple[float, str]:
-        """The newest error and the monotonic time of it."""
-        return self._feeds.last_error
-
-    def start(self) -> None:
-        """Start the worker, once."""
-        if not self._started:
-            self._started = True
-            self._worker.start()
-
-    def order(self, order: Join | Leave) -> None:
-        """Give an order; from any thread, never blocks."""
-        self._orders.append(order)
-        self._bell.ring()
-
-    def signal_stop(self) -> None:
-        """Tell the worker to end, without waiting."""
-        self._worker.signal_stop()
-        self._bell.ring()
-
-    def stop(self, timeout: float) -> None:
-        """End the worker; its call is cancelled."""
-        self.signal_stop()
-        if not self._worker.stop(timeout):
-            _log.error("the worker %s did not end within %g s", self.name, timeout)
 
     def _run(self, token: StopToken) -> None:
         while not token.stopped():
@@ -174,7 +136,7 @@ class GrpcWatchList:
 
     def _obey(self) -> bool:
         """Carry out the orders that came; whether the call must be begun anew."""
-        changes = self._feeds.obey(lambda: self._orders.popleft() if self._orders else None)
+        changes = self._carry_out()
         self._done.difference_update(changes.removed)
         return bool(changes.added) or len(self._feeds.gone) > len(self._feeds.requests)
 
@@ -280,7 +242,3 @@ class GrpcWatchList:
         rhythm = self._periods[self._delivered].min(initial=np.inf)
         if now - self._values > max(_LONGEST_SILENCE, _PERIODS * rhythm):
             raise LinkLost(f"{self._link.address}: the stream is silent, though the server lives")
-
-    def _died(self, death: BaseException) -> None:
-        """On the dying thread, before the worker is started again."""
-        self._feeds.tell_lost(f"the worker of this list died: {death!r}")

@@ -15,7 +15,7 @@ from gateway.runtime.backoff import Backoff
 from gateway.wire.daq import LARGEST, READ, SET
 
 # What is known to work with the real server (dpm-grpc.md 1): it punishes pings more often than every five minutes.
-_OPTIONS: tuple[tuple[str, int], ...] = (
+OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_time_ms", 300_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
@@ -93,7 +93,7 @@ class GrpcLink:
         self.address = address
         self._clock, self._backoff, self._chance = clock, backoff, chance
         # the channel's own attempts are those of the first connection only: a lost channel is closed
-        self._options = (*_OPTIONS, ("grpc.min_reconnect_backoff_ms", int(connect * 1000)))
+        self._options = (*OPTIONS, ("grpc.min_reconnect_backoff_ms", int(connect * 1000)))
         self._changed = threading.Condition()
         self._channel: grpc.Channel | None = None
         self._attempt = 0

@@ -1,9 +1,13 @@
+import math
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
+from gateway.backends import grpc_link
 from gateway.backends.acl_backend import AclBackend
+from gateway.backends.dpm_grpc import DpmGrpcBackend
 from gateway.backends.dpm_http import DpmHttpBackend
 from gateway.backends.open import ANONYMOUS, open_backend
 from gateway.config.backend_url import BackendUrl
@@ -154,3 +158,44 @@ def test_without_the_extra_dmq_it_is_said_how_to_get_it(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "gateway.runtime.amqp", None)
     with pytest.raises(BadInput, match=r"dmq needs the Python package pika .*pip install 'acgate\[dmq\]'"):
         open_backend("q", dmq(unsigned="yes"), CLOCK)
+
+
+def test_dpm_grpc_is_opened_without_contacting_anybody_and_counts_its_token(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("opaque")
+    query = {"connections": "4", "silence": "9", "timeout": "2", "backoff_cap": "5"}
+    backend = open_backend("grpc", url("dpm+grpc", **query), CLOCK, Auth(jwt=Jwt(token_file=str(token))))
+    assert isinstance(backend, DpmGrpcBackend)
+    assert (backend.name, backend.health().state, backend.expires_in()) == (
+        "grpc", LinkState.DISCONNECTED, {"TOKEN": math.inf},
+    )  # fmt: skip
+    backend.close()
+
+
+def test_the_channel_pings_as_the_real_server_bears_it() -> None:
+    options = dict(grpc_link.OPTIONS)
+    assert options["grpc.keepalive_time_ms"] == 300_000  # more often is punished (dpm-grpc.md 1)
+    assert options["grpc.keepalive_timeout_ms"] == 10_000
+    assert options["grpc.http2.max_pings_without_data"] == 0
+    assert "grpc.keepalive_permit_without_calls" not in options
+    assert options["grpc.max_receive_message_length"] == 64 << 20
+
+
+def test_what_dpm_grpc_does_not_take_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"auth\.kerberos is nothing that dpm\+grpc takes; write auth: \{jwt: "):
+        open_backend("x", url("dpm+grpc"), CLOCK, Auth(kerberos=Kerberos()))
+    with pytest.raises(BadUrl, match="unknown key 'role'"):
+        open_backend("x", url("dpm+grpc", role="testing"), CLOCK)
+
+
+@pytest.mark.parametrize("package", ["grpc", "jwt"])
+def test_a_missing_extra_of_grpc_is_named_with_the_command_that_installs_it(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("dpm_grpc", "grpc_link", "grpc_call", "grpc_read", "grpc_write", "grpc_watch_list", "jwt_tokens"):
+        monkeypatch.delitem(sys.modules, f"gateway.backends.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        BadInput, match=rf"dpm\+grpc needs a Python package \(.*{package}.*python -m pip install 'acgate"
+    ):
+        open_backend("x", url("dpm+grpc"), CLOCK)

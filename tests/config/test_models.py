@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.config.gateway_section import GatewaySection
-from gateway.config.models import CommandSection, ConfigFile, DeviceEntry, ReadWrite, json_schema
+from gateway.config.models import CommandSection, ConfigFile, DeviceEntry, Jwt, ReadWrite, json_schema
 
 
 def test_lists_may_be_words_divided_by_commas_or_spaces() -> None:
@@ -51,3 +51,12 @@ def test_the_schema_is_json_and_names_every_key_of_a_device() -> None:
 
     assert set(schema["$defs"]["DeviceEntry"]["properties"]) == set(DeviceEntry.model_fields)
     assert schema["title"] == "acgate configuration"
+
+
+@pytest.mark.parametrize(
+    "places", [{}, {"token_file": "f", "token_env": "E"}, {"token_env": ""}, {"token_command": []}]
+)
+def test_a_token_has_one_place(places: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"one of token_file, token_env and token_command|at least 1"):
+        Jwt.model_validate(places)
+    assert Jwt.model_validate({"token_command": "oidc-token prod"}).token_command == ("oidc-token", "prod")

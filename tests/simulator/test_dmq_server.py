@@ -245,9 +245,7 @@ def test_what_is_sent_is_logged(rabbitmq: RabbitMq, tmp_path: Path) -> None:
 def test_a_broker_that_is_not_there_is_said_in_one_sentence() -> None:
     with check_leaks():
         server = DmqServer(shipped_facility(), SystemClock(), Broker("127.0.0.1", 1))
-        with pytest.raises(
-            BadInput, match=r"^amqp://127\.0\.0\.1:1/: connection refused; see that a RabbitMQ is"
-        ):
+        with pytest.raises(BadInput, match=r"^amqp://127\.0\.0\.1:1/: connection refused; see that a RabbitMQ is"):
             server.start()
 
 

@@ -1,5 +1,6 @@
 """The simulated DAQ service, as a client over gRPC sees it."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +154,13 @@ def test_a_taken_port_is_named() -> None:
 def test_the_secret_of_the_services_is_read_when_they_start(tmp_path: Path) -> None:
     with check_leaks(), pytest.raises(BadInput, match="cannot be read"):
         Services(shipped_facility(), SystemClock(), {"dpm_grpc": 0}, jwt_secret=tmp_path / "absent").start()
+
+
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "simulator.grpc_server")
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    with check_leaks(), pytest.raises(BadInput, match=r"needs grpc; pip install 'acgate\[grpc\]'"):
+        Services(shipped_facility(), SystemClock(), {"dpm_grpc": 0}).start()
 
 
 def test_what_is_sent_is_in_the_log(tmp_path: Path) -> None:

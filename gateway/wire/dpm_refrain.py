@@ -19,9 +19,9 @@ from gateway.wire.pc import Int64s, Octets
 
 Buffer: TypeAlias = bytes | memoryview
 LEAST = 32  # frames of a burst that is worth to be learned
-_FEW = 8  # frames of a part of it that is worth to be looked at
 _RUNS = 16  # pieces of frames of one shape
-_KEPT = 64  # refrains of one connection
+_KEPT = 64  # beginnings that were heard once, and parts of a refrain
+_ROOM = 65_536  # bytes of frames that a connection may learn, if its longest refrain does not need more
 _TRIES = 4  # how often a refrain is learned anew that has not once come again
 
 
@@ -39,12 +39,13 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """The first frames of a refrain, as many as a read brought; its arrays never change."""
+    """Some frames of a refrain, as many as a read brought; its arrays never change."""
 
+    begin: int  # first byte in the refrain
     size: int  # bytes
     ref_id: Int64s
     status: npt.NDArray[np.int16]
-    runs: tuple[_Run, ...]
+    runs: tuple[_Run, ...]  # from its own first row and byte on
 
 
 class Refrain:
@@ -54,49 +55,55 @@ class Refrain:
         self.tries, self.hits = 1, 0
         self._ref_id, self._status = columns.ref_id, columns.status
         self._runs = tuple(run for run, _ in found)
-        self._ends = np.concatenate([run.first_byte + run.size * np.arange(1, run.count + 1) for run in self._runs])
+        ends = [run.first_byte + run.size * np.arange(1, run.count + 1) for run in self._runs]
+        self._bounds = np.concatenate(([0], *ends))  # first byte of each frame, and where the last one ends
+        self.count, self.size = len(self._bounds) - 1, int(self._bounds[-1])
         fixed = np.concatenate([np.tile(_constant_bytes(shape), run.count) for run, shape in found])
-        self._size = len(fixed)
-        room = -len(fixed) % 8  # compared as words of eight bytes; what is behind the last frame is not looked at
-        self._fixed = np.pad(fixed, (0, room)).view(np.uint64)
-        self._words = np.frombuffer(data + bytes(room), np.uint64) & self._fixed
-        self._seen, self._wrong = np.empty_like(self._words), np.empty(len(self._words), np.bool_)
-        self._parts: dict[int, _Part] = {}
+        self._fixed = fixed.tobytes()
+        self._learned = (np.frombuffer(data, np.uint8, self.size) & fixed).tobytes()
+        self._parts: dict[tuple[int, int], _Part] = {}
 
-    def take(self, data: Buffer, at: int) -> tuple[ScalarColumns, int] | None:
-        """What of the refrain begins at `at`, and its size in bytes; None where the bytes are others."""
-        room = len(data) - at
-        count = len(self._ends) if room >= self._size else int(np.searchsorted(self._ends, room, "right"))
-        if count < _FEW:
+    def take(self, data: Buffer, at: int, first: int = 0) -> tuple[ScalarColumns, int, int] | None:
+        """What lies at `at` if it is the refrain from frame `first` on: rows, bytes taken, and the next frame.
+
+        None where the bytes are others, or no frame is whole.
+        """
+        room = len(data) - at + int(self._bounds[first])
+        last = self.count if room >= self.size else int(np.searchsorted(self._bounds, room, "right")) - 1
+        if last <= first:
             return None
-        part = self._parts.get(count) or self._part(count)
-        if not self._agrees(data, at, part.size):
+        part = self._parts.get((first, last)) or self._part(first, last)
+        if not self._agrees(data, at, part):
             return None
         self.hits += 1
-        value = np.empty(count)
+        value = np.empty(last - first)
         for run in part.runs:
-            rows = slice(run.first_row, run.first_row + run.count)
-            value[rows] = np.ndarray((run.count,), ">f8", data, at + run.first_byte + run.size - 8, (run.size,))
-        return ScalarColumns(part.ref_id, _stamps(data, at, part.runs, count), part.status, value), part.size
+            rows, place = slice(run.first_row, run.first_row + run.count), at + run.first_byte + run.size - 8
+            value[rows] = np.ndarray((run.count,), ">f8", data, place, (run.size,))
+        stamps = _stamps(data, at, part.runs, last - first)
+        return ScalarColumns(part.ref_id, stamps, part.status, value), part.size, last
 
-    def _agrees(self, data: Buffer, at: int, size: int) -> bool:
+    def _agrees(self, data: Buffer, at: int, part: _Part) -> bool:
         """Whether all bytes that do not change are those that were learned; the last ones are those of a value."""
-        words = size // 8
-        seen, wrong = self._seen[:words], self._wrong[:words]
-        np.bitwise_and(np.frombuffer(data, np.uint64, words, at), self._fixed[:words], seen)
-        np.not_equal(seen, self._words[:words], wrong)
-        return not wrong.any()
+        words = part.size // 8
+        found = np.frombuffer(data, np.uint64, words, at)
+        fixed = np.frombuffer(self._fixed, np.uint64, words, part.begin)
+        learned = np.frombuffer(self._learned, np.uint64, words, part.begin)
+        return not ((found & fixed) != learned).any()
 
-    def _part(self, count: int) -> _Part:
-        runs = []
+    def _part(self, first: int, last: int) -> _Part:
+        begin, runs = int(self._bounds[first]), []
         for run in self._runs:
-            left = min(run.count, count - run.first_row)
-            if left > 0:
-                runs.append(replace(run, count=left))
+            skipped = max(0, first - run.first_row)
+            count = min(run.count, last - run.first_row) - skipped
+            if count > 0:
+                place = run.first_byte + skipped * run.size - begin
+                runs.append(replace(run, first_row=run.first_row + skipped - first, first_byte=place, count=count))
         if len(self._parts) >= _KEPT:
             self._parts.clear()
-        ref_id, status = constant(self._ref_id[:count].copy()), constant(self._status[:count].copy())
-        part = self._parts[count] = _Part(int(self._ends[count - 1]), ref_id, status, tuple(runs))
+        ref_id, status = constant(self._ref_id[first:last].copy()), constant(self._status[first:last].copy())
+        size = int(self._bounds[last]) - begin
+        part = self._parts[first, last] = _Part(begin, size, ref_id, status, tuple(runs))
         return part
 
 
@@ -132,6 +139,7 @@ class Refrains:
     def __init__(self) -> None:
         self._known: dict[bytes, Refrain] = {}
         self._heard: set[bytes] = set()  # what came once
+        self._next: tuple[Refrain, int] | None = None  # the refrain, and its frame, at which a read ended
 
     @property
     def known(self) -> bool:
@@ -142,17 +150,29 @@ class Refrains:
         """Refrains at the start of `data`, one after the other, and the number of bytes they take."""
         taken: list[ScalarColumns] = []
         at = 0
-        while self._known and (key := _key(data, at)) in self._known:
-            found = self._known[key].take(data, at)
+        while at < len(data):
+            found = None
+            if self._next is not None:
+                refrain, first = self._next
+                found = refrain.take(data, at, first)
+            if found is None and (begun := self._known.get(_key(data, at) or b"")) is not None:
+                refrain, found = begun, begun.take(data, at)
             if found is None:
                 break
-            taken.append(found[0])
-            at += found[1]
+            columns, size, last = found
+            self._next = (refrain, last) if last < refrain.count else None
+            taken.append(columns)
+            at += size
         return taken, at
 
     def hear(self, data: bytes, starts: Sequence[int], sizes: Sequence[int], columns: ScalarColumns) -> None:
-        """Frames that were decoded one by one, all of them Scalar replies and nothing else in `data`."""
-        if len(starts) < LEAST or (key := _key(data, 0)) is None:
+        """Frames that were decoded one by one, all of them Scalar replies and nothing else in `data`.
+
+        Where a read brought several periods, the first one is learned.
+        """
+        again = np.flatnonzero(columns.ref_id[1:] == columns.ref_id[:1])
+        count = int(again[0]) + 1 if len(again) else len(starts)
+        if count < LEAST or (key := _key(data, 0)) is None:
             return
         before = self._known.get(key)
         if before is not None and before.tries > _TRIES + before.hits:
@@ -162,11 +182,12 @@ class Refrains:
                 self._heard.clear()
             self._heard.add(key)
             return
-        if (found := _runs(data, starts, sizes)) is None:
+        if (found := _runs(data, starts[:count], sizes[:count])) is None:
             return
-        if len(self._known) >= _KEPT:
+        learned = Refrain(data, columns, found)
+        if sum(refrain.size for refrain in self._known.values()) > max(_ROOM, 4 * learned.size):
             self._known.clear()
-        learned = self._known[key] = Refrain(data, columns, found)
+        self._known[key] = learned
         if before is not None:
             learned.tries, learned.hits = before.tries + 1, before.hits
 

@@ -155,23 +155,44 @@ def test_bytes_that_are_no_scalar_reply_are_not_heard() -> None:
     assert not refrains._heard
 
 
-def test_the_number_of_refrains_and_of_their_parts_is_bounded() -> None:
+def test_what_is_learned_takes_bounded_room() -> None:
     connection = opened(Role.CLIENT)
     for first in range(1000, 1200):
         for round_ in (1, 2):
             connection.receive(framed(*burst(round_, range(first, first + LEAST))))
-    assert len(connection._refrains._known) <= 64
+        assert sum(refrain.size for refrain in connection._refrains._known.values()) <= 70_000
+    assert connection._refrains._known
     assert len(connection._refrains._heard) <= 64
-    long = range(2000, 2100)
-    for round_ in (1, 2):
-        connection.receive(framed(*burst(round_, long)))
-    frames = framed(*burst(3, long))
-    refrain = connection._refrains._known[frames[: frames.index(bytes.fromhex("121eab")) + 6]]
-    for count in range(8, 100):
-        found = refrain.take(frames[: len(frames) * count // 100], 0)
-        assert found is not None
-        assert list(long)[:count] == found[0].ref_id.tolist()
+
+
+def test_several_periods_in_one_read_are_learned_as_one() -> None:
+    five = [reply for round_ in range(5) for reply in burst(round_)]
+    connection = learned(five, five)
+    (refrain,) = connection._refrains._known.values()
+    assert refrain.count == len(REFS)
+    assert slowly(five) == in_order(connection.receive(framed(*five)))
+    assert 5 == hits(connection)
+
+
+def test_a_burst_in_pieces_is_taken_piece_by_piece() -> None:
+    connection = learned(burst(1), burst(2))
+    for round_ in range(3, 60):
+        whole, found = framed(*burst(round_, spread=round_ % 2)), list[object]()
+        cuts = sorted({0, 7 * round_ % len(whole), 97 * round_ % len(whole), len(whole)})
+        for first, last in pairwise(cuts):
+            found += in_order(connection.receive(whole[first:last]))
+        assert slowly(burst(round_, spread=round_ % 2)) == found
+    (refrain,) = connection._refrains._known.values()
+    assert 1 == refrain.tries
     assert len(refrain._parts) <= 64
+
+
+def test_a_burst_that_begins_anew_before_its_end_is_known_again() -> None:
+    connection = learned(burst(1), burst(2))
+    half = burst(3)[: len(REFS) // 2]
+    assert slowly(half) == in_order(connection.receive(framed(*half)))
+    assert slowly(burst(4)) == in_order(connection.receive(framed(*burst(4))))
+    assert 2 == hits(connection)
 
 
 @given(

@@ -28,6 +28,7 @@ START_TIME = 30.0  # s that a command may take until it is ready, on a machine t
 END_TIME = 5.0  # s in which SIGTERM and SIGINT must have ended it (contract.md 2)
 STEP = 0.02  # s between two looks
 Json = dict[str, Any]
+NOTHING: Mapping[str, str] = {}
 
 
 def until(what: Callable[[], object], seconds: float) -> bool:
@@ -183,9 +184,17 @@ class Site:
             **self._more,
         }
 
-    def _start(self, name: str, command: list[str], stdin: bool = False, ca_port: int = 0) -> Running:
+    def _start(
+        self,
+        name: str,
+        command: list[str],
+        stdin: bool = False,
+        ca_port: int = 0,
+        more: Mapping[str, str] | None = None,
+    ) -> Running:
         self._number += 1
-        running = Running(f"{self._number:02d}-{name}", command, self.environment(ca_port), self.folder, stdin)
+        environment = self.environment(ca_port) | dict(more)
+        running = Running(f"{self._number:02d}-{name}", command, environment, self.folder, stdin)
         self._open.callback(running.close)
         return running
 
@@ -215,9 +224,11 @@ class Site:
         path.write_text(config, "utf-8")
         return self.acgate("run", str(path), ready=True, ca_port=ca_port)
 
-    def client(self, script: str, *arguments: str, stdin: bool = False, ca_port: int = 0) -> Running:
+    def client(
+        self, script: str, *arguments: str, stdin: bool = False, ca_port: int = 0, more: Mapping[str, str] = NOTHING
+    ) -> Running:
         """A script of the folder `clients`, which tells its results as lines of JSON."""
-        return self._start(script, [sys.executable, str(CLIENTS / f"{script}.py"), *arguments], stdin, ca_port)
+        return self._start(script, [sys.executable, str(CLIENTS / f"{script}.py"), *arguments], stdin, ca_port, more)
 
     def tool(self, name: str, *arguments: str, ca_port: int = 0) -> Running:
         """A command that stands beside the interpreter, such as `caproto-get`."""

@@ -227,3 +227,21 @@ def test_caproto_monitor_shows_each_update(demo: Running, demo_site: Site) -> No
     seconds = {name: [int(second) for one, second in lines if one == name] for name in names}
     for found in seconds.values():
         assert found == list(range(found[0], found[0] + 3))
+
+
+def test_libca_connects_clears_subscribes_cancels_and_puts_without_a_stray(demo: Running, demo_site: Site) -> None:
+    del demo
+    said = demo_site.client("use_libca", "M:OUTTMP", "D:RFPHAS:SP", "I:STAIRS", "G:WEATHR").result(90)
+
+    assert (said["rounds"], said["first"], said["late"]) == (300, 300, 0)
+    assert (said["count"], said["elements"]) == (16, [1, 2, 16])
+    assert (said["puts"], said["last"]) == ([], 9.9)
+    assert said["rights"] == [False, True, True]
+
+
+def test_a_name_server_over_tcp_alone_is_enough_for_libca(demo: Running, demo_site: Site) -> None:
+    del demo
+    alone = {"EPICS_CA_NAME_SERVERS": f"127.0.0.1:{demo_site.ca_port}", "EPICS_CA_ADDR_LIST": ""}
+    said = demo_site.client("use_libca", "M:OUTTMP", "D:RFPHAS:SP", "I:STAIRS", "G:WEATHR", more=alone).result(90)
+
+    assert (said["rounds"], said["first"], said["late"]) == (300, 300, 0)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from gateway.app.compose import Gateway, Ready, gateway_of
 from gateway.app.config_file import read_config
 from gateway.app.ending import Stopped, StopSignal
+from gateway.app.few_lines import FewLines
 from gateway.app.ready_file import write_ready
 from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock
@@ -29,7 +30,9 @@ def run(args: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
     if args.shard:
         raise BadInput("--shard is not in this version; leave it out, one process serves all PVs")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    lines = logging.StreamHandler()
+    lines.addFilter(FewLines())
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, handlers=[lines])
     with StopSignal() as stop, suppress(Stopped):
         gateway = gateway_of(read_config(args.config), SystemClock(), os.environ, stop)
 

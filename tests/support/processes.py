@@ -215,8 +215,9 @@ class Site:
     def simulate(self, *options: str, port: int = 0) -> Running:
         """The simulated services, ready, with a control port."""
         return self.acgate(
-            "simulate", "--dpm-http-port", str(port), "--acl-port", "0", "--control-port", "0", *options, ready=True
-        )
+            "simulate", "--dpm-http-port", str(port), "--dpm-grpc-port", "0", "--devdb-port", "0", "--acl-port", "0",
+            "--control-port", "0", *options, ready=True,
+        )  # fmt: skip
 
     def run(self, config: str, ca_port: int = 0) -> Running:
         """The gateway with this configuration, ready."""

@@ -40,7 +40,8 @@ class Simulated:
         ready.unlink(missing_ok=True)
         command = [
             sys.executable, "-m", "gateway", "simulate", "--dpm-http-port", str(self.port), "--acl-port", "0",
-            "--ready-file", str(ready), "--sent-log", str(self._log), *self._options,
+            "--dpm-grpc-port", "0", "--devdb-port", "0", "--ready-file", str(ready),
+            "--sent-log", str(self._log), *self._options,
         ]  # fmt: skip
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(

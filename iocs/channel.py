@@ -153,9 +153,9 @@ class Channel:
 
     def _events(self) -> int:
         """The events of a new value: a number against the deadbands, everything else is news each time."""
-        if self.record is None or self.max_length > 1:
+        value, mask = self._data["value"], 0
+        if self.record is None or not isinstance(value, int | float):
             return ANY
-        value, mask = float(self._data["value"]), 0
         for event, deadband in ((ca.DBE_VALUE, self.record.mdel), (ca.DBE_LOG, self.record.adel)):
             if beyond(self._posted.get(event, math.nan), value, deadband):
                 self._posted[event] = value
@@ -188,7 +188,7 @@ class Channel:
         if self.record is None:
             self.refresh()
             self.record = Record()
-            self._posted = dict.fromkeys((ca.DBE_VALUE, ca.DBE_LOG), self._data["value"])
+            self._posted |= dict.fromkeys((ca.DBE_VALUE, ca.DBE_LOG), self._data["value"])
         self.record.set[name] = value
         if self.row >= 0 and self._store is not None:
             self._store.precision[self.row] = self.precision

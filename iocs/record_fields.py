@@ -32,7 +32,7 @@ _FTVL = {PvType.DOUBLE: "DOUBLE", PvType.TEXT: "CHAR", PvType.BYTES: "UCHAR"}
 class FieldChannel:
     """One field of the record of a PV, as circuits use a channel."""
 
-    row = counted = -1
+    row = -1
     precision = 0
     mask = ANY | ca.DBE_ALARM | ca.DBE_PROPERTY | FIELD
 
@@ -45,6 +45,11 @@ class FieldChannel:
         self._sinks: dict[Listener, None] = {}
         self._told: Any = None  # the value that subscribers know, and the severity with it
         self.news = 0
+
+    @property
+    def counted(self) -> int:
+        """The row where dropped updates are counted: that of the PV."""
+        return self.base.counted
 
     def native(self, long_string: bool) -> tuple[int, int]:
         """Type and number of elements."""

@@ -47,6 +47,7 @@ class Store:
         self.severity = np.full(size, UDF.severity, np.uint16)
         self.blocks = AlarmBlocks(size)
         self.dropped = np.zeros(size, np.int64)  # updates that slow clients never got
+        self.dropped_elsewhere = 0  # the same of PVs without a row
         self.followed = np.zeros(size, bool)  # rows that somebody follows one by one
         self.singled = np.zeros(size, bool)  # rows that are no news of their own any more: each goes the ordinary way
         self.precision = np.zeros(size, np.int64)  # PREC of rows that are monitored as text

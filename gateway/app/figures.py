@@ -61,7 +61,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     def drops() -> int:
         """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
         early = sum(acquisition.dropped for acquisition in served.acquisitions)
-        return (early + push.dropped + int(served.store.dropped.sum())) & WRAP
+        return (early + push.dropped + int(served.store.dropped.sum()) + served.store.dropped_elsewhere) & WRAP
 
     def restarts() -> int:
         """Of workers that died and began anew."""

@@ -214,6 +214,8 @@ class Outbox:
             self.dropped += 1
             if (row := sink.channel.counted) >= 0:
                 self.store.dropped[row] += 1
+            else:
+                self.store.dropped_elsewhere += 1
         else:
             self._dirty[sink] = None
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gateway.core.severity import Severity, Stat
-from gateway.core.status import DISCONNECTED
+from gateway.core.severity import NO_ALARM, Severity, Stat
+from gateway.core.status import DISCONNECTED, OK
 from iocs.record_table import FIELDS
 from tests.iocs.serving import ARRAY, STAMP, WRITABLE, Serving, connected
 from tests.plan.planning import planned
@@ -211,6 +211,35 @@ def test_alarm_limits_that_a_client_sets_judge_the_readings_and_no_device() -> N
         served.bring((row, None), status=DISCONNECTED)
         served.settle()
         assert (int(Stat.COMM), int(Severity.INVALID)) == client.get_time(channel)[1:3]
+
+
+def test_a_field_of_a_text_or_a_state_can_be_set_and_the_pv_goes_on() -> None:
+    with connected(NUMBER, TEXT) as (served, client):
+        names = ("Z:ACLTST:GW:BACKEND", "GW1:NAME", "G:TEXT", "Z:ACLTST:STS:ON", "Z:ACLTST:STS")
+        assert [1] * 5 == [put(client, f"{name}.DESC", "mine") for name in names]
+        text, word = client.create("G:TEXT"), client.create("Z:ACLTST:STS")
+        numbers = [client.subscribe(text, ca.TIME_STRING), client.subscribe(word, ca.TIME_LONG)]
+        client.settle()
+        served.bring((served.row("G:TEXT"), "hello"), (served.plan.devices["Z:ACLTST"].word_row, 3.0))
+        served.settle()
+        assert ["", 0] == [client.update(number).value for number in numbers]
+        assert ["hello", 3] == [client.update(number).value for number in numbers]
+        assert "mine" == client.get(client.create("GW1:NAME.DESC"))
+
+
+def test_updates_of_fields_that_a_slow_client_did_not_get_are_counted() -> None:
+    with connected(OUTSIDE) as (served, client):
+        row, number = served.row("M:OUTTMP"), client.subscribe(client.create("M:OUTTMP.STAT"), 17)
+        figure = client.subscribe(client.create("GW1:FIGURE"))
+        client.update(number), client.update(figure)
+        client.send(ca.pack(8))  # EVENTS_OFF
+        client.settle()
+        for value in (1.0, None, 1.0, None):
+            served.bring((row, value), status=DISCONNECTED if value is None else OK)
+        served.settle()
+        assert 3 == served.on_loop(lambda: int(served.store.dropped[row]))
+        served.on_loop(lambda: [served.channels.whole("GW1:FIGURE").show(n, STAMP, NO_ALARM) for n in (2.0, 3.0, 4.0)])
+        assert 2 == served.store.dropped_elsewhere
 
 
 def test_a_field_that_nobody_has_any_more_takes_no_memory() -> None:

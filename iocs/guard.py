@@ -15,10 +15,10 @@ from gateway.access.step import NO_LIMIT
 from gateway.core.ports import Clock
 from gateway.core.put_row import PutJournal, PutRow, shown
 from gateway.core.write_state import WriteState
+from gateway.plan.fit import beyond, misfit
 from gateway.plan.model import DevicePlan, PvSpec, PvType
 from iocs.put import RIGHTS as _RIGHTS
 from iocs.put import Put
-from iocs.unfit import beyond, misfit
 
 ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
 RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from math import isfinite
 from types import MappingProxyType
+from typing import Any
 
 from gateway.access.acf import Access, AccessFile
 from gateway.access.judge import Layer
@@ -18,6 +19,7 @@ from gateway.config.config import BackendConfig, Config
 from gateway.core.errors import BadInput
 from gateway.core.route import Names
 from gateway.plan.family import find
+from gateway.plan.fit import beyond, misfit
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 
 _SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND})
@@ -70,6 +72,7 @@ class Question:
     host: str = ""
     file: AccessFile | None = None
     troubles: Mapping[str, str] = field(default_factory=dict)
+    value: Any = None  # that would be put; None: not said
 
 
 def explain(
@@ -80,16 +83,18 @@ def explain(
     host: str = "",
     file: AccessFile | None = None,
     troubles: Mapping[str, str] = MappingProxyType({}),
+    value: Any = None,
 ) -> Explanation:
     """The explanation of a PV; BadInput when there is none of that name.
 
-    `file` is the access file, if any; `troubles` say of backends why their services will not know who we are.
+    `file` is the access file, if any; `troubles` say of backends why their services will not know who we are;
+    `value` is what would be put.
     """
     spec = find(plan, name.removesuffix(".VAL"))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]
-    question = Question(config, plan, spec, device, user, host, file, troubles)
+    question = Question(config, plan, spec, device, user, host, file, troubles, value)
     request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
     return Explanation(
         spec,
@@ -248,16 +253,33 @@ def _value(question: Question) -> Iterator[Judgement]:
         text = f"exactly {spec.length} bytes"
     else:
         text = f"text of at most {spec.length} characters"
-    yield Judgement(Layer.VALUE.value, None, f"takes {text}")
+    yield _judged(Layer.VALUE, _misfit(spec, question.value), f"takes {text}")
     if spec.type is PvType.DOUBLE:
         ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
-        yield Judgement(Layer.LIMITS.value, None, said)
+        fits = question.value is not None and not _misfit(spec, question.value)
+        yield _judged(Layer.LIMITS, beyond(spec, question.value) if fits else None, said)
         step = question.device.step
         bounds = [f"{word} {end:g}" for word, end in (("a put", step.step), ("a second", step.slew)) if isfinite(end)]
         if bounds:
             reason = f"the largest change of {' and of '.join(bounds)} {spec.units}".rstrip()
             yield Judgement(Layer.STEP.value, None, f"{reason}, from what the front end holds")
+
+
+def _misfit(spec: PvSpec, value: Any) -> str | None:
+    """What is wrong with the type of a value; None where none was said."""
+    if value is None:
+        return None
+    if spec.labels:
+        return "" if value in spec.labels else f"{spec.name} has no state {value!r}"
+    if isinstance(value, str) and spec.type is PvType.DOUBLE:
+        return f"{value!r} is no number"
+    return misfit(spec, value)
+
+
+def _judged(layer: Layer, wrong: str | None, asks: str) -> Judgement:
+    """A layer that depends on the value: what is wrong with it, or, where none was said, what it asks for."""
+    return Judgement(layer.value, None, asks) if wrong is None else Judgement(layer.value, not wrong, wrong or asks)
 
 
 STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (

@@ -1,5 +1,6 @@
 """Why a backend serves a PV, why the others do not, and which layer refuses a put."""
 
+import numpy as np
 import pytest
 
 from gateway.access.acf import parse_acf
@@ -231,3 +232,29 @@ def test_an_unknown_pv_is_refused_with_the_nearest_one(pv: str, said: str) -> No
         asked(pv)
 
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "layer_name", "passes", "reason"),
+    [
+        (None, "type and length", None, "takes one finite number"),
+        (5.0, "type and length", True, "takes one finite number"),
+        (5.0, "limits", True, "takes values from 0 to 10"),
+        (50.0, "limits", False, "Z:ACLTST:SP takes values from 0 to 10"),
+        ("five", "type and length", False, "'five' is no number"),
+        ("five", "limits", None, "takes values from 0 to 10"),
+        (np.zeros(2), "type and length", False, "Z:ACLTST:SP takes exactly 1 values, not 2"),
+    ],
+)
+def test_a_value_that_is_said_is_judged(value: object, layer_name: str, passes: bool | None, reason: str) -> None:
+    config, plan = configured("low: 0, high: 10")
+    found = explain(config, plan, "Z:ACLTST:SP", value=value)
+    assert layer(found, layer_name) == Judgement(layer_name, passes, reason)
+
+
+@pytest.mark.parametrize(("value", "passes"), [("ON", True), ("FLY", False)])
+def test_a_command_must_be_one_of_the_device(value: str, passes: bool) -> None:
+    config, plan = configured("properties: control, commands: 'ON, OFF'")
+    found = layer(explain(config, plan, "Z:ACLTST:CMD", value=value), "type and length")
+    reason = "takes one of ON, OFF" if passes else "Z:ACLTST:CMD has no state 'FLY'"
+    assert (found.passes, found.reason) == (passes, reason)

@@ -5,10 +5,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from gateway.app.config_file import read_config
 from gateway.app.credentials_check import credential_troubles
 from gateway.app.describe import describe_offline
 from gateway.app.rules import read_acf
+from gateway.core.values import SettingValue
 from gateway.plan.build import build_plan
 from gateway.plan.explain import Explanation, Judgement, explain
 from gateway.runtime.clock import SystemClock
@@ -22,6 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="CONFIG", required=True, help="configuration file (YAML)")
     parser.add_argument("--user", metavar="U", default="", help="user of the client, as the client claims")
     parser.add_argument("--host", metavar="H", default="", help="address or name of the client's machine")
+    parser.add_argument(
+        "--value", metavar="V", help="value that would be put: a number, several with commas, or a text"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the text")
 
 
@@ -31,12 +37,24 @@ def run(args: argparse.Namespace) -> int:
     plan, _ = build_plan(config, describe_offline(config))
     name = config.gateway.access_file
     file = read_acf(Path(args.config).parent / name) if name is not None else None
-    found = explain(config, plan, args.pv, args.user, args.host, file, credential_troubles(config, SystemClock()))
+    troubles = credential_troubles(config, SystemClock())
+    found = explain(config, plan, args.pv, args.user, args.host, file, troubles, _value(args.value))
     if args.json:
         print(json.dumps(_document(found)))
     else:
         print("\n".join(_lines(found)))
     return 0
+
+
+def _value(text: str | None) -> SettingValue | None:
+    """The value that a word means: a number, numbers with commas between them, or the text itself."""
+    if text is None:
+        return None
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else np.array(numbers)
 
 
 def _lines(found: Explanation) -> Iterator[str]:

@@ -6,8 +6,8 @@ from math import inf, nan
 import numpy as np
 import pytest
 
+from gateway.plan.fit import beyond, misfit
 from gateway.plan.model import PvSpec, PvType, Role
-from iocs.unfit import beyond, misfit
 
 SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, drive_low=-1.0, drive_high=5.0, units="mA")
 

@@ -149,7 +149,7 @@ class Site:
     `more` is what their environment has beside that of Channel Access.
     """
 
-    def __init__(self, folder: Path, more: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, more: Mapping[str, str] = NOTHING) -> None:
         self.folder, self._more = folder, dict(more or {})
         self.ca_port = free_port()
         self._open = ExitStack()
@@ -190,7 +190,7 @@ class Site:
         command: list[str],
         stdin: bool = False,
         ca_port: int = 0,
-        more: Mapping[str, str] | None = None,
+        more: Mapping[str, str] = NOTHING,
     ) -> Running:
         self._number += 1
         environment = self.environment(ca_port) | dict(more)

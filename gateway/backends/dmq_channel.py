@@ -69,7 +69,12 @@ class JobChannel:
         return not self._over and self._job.state is State.OPEN
 
     def open(self) -> None:
-        """Declare, bind, ask. The link must be up."""
+        """Declare, bind, ask."""
+        if self._over:
+            return
+        if not self._link.up:
+            self._lose(DISCONNECTED, f"{self._link.broker}: the connection was lost")
+            return
         try:
             init = self._job.init(str(uuid.uuid4()), self._exchange, APPLICATION, self._host)
         except ProtocolError as error:
@@ -175,7 +180,8 @@ class JobChannel:
         if returned.routing_key == INIT:
             self._lose(DISCONNECTED, f"no DMQ server is on the broker {self._link.broker}")
         elif returned.routing_key == BEAT:
-            if self._job.state is State.OPEN:  # before that the server may not have bound yet
+            # before it is open the server may not have bound yet; one whose Q still comes has not forgotten the job
+            if self._job.state is State.OPEN and self._now() - self._job.heard > self._job.rhythm:
                 self._lose(DISCONNECTED, "the DMQ server has dropped this job")
         else:
             self._listener.returned(properties.message_id or "")

@@ -122,11 +122,11 @@ class Line:
         self.last_error = (self._clock.monotonic(), reason)
 
     def open(self, kind: Kind, entries: tuple[str, ...], listener: Listener) -> JobChannel:
-        """A job of these requests, on its way. The line must be up."""
+        """A job of these requests, on its way: nothing is heard of it before this returns. The line must be up."""
         job = ClientJob(kind, entries, self.now(), self._timers)
         channel = JobChannel(self._link, self._signer, self._host, job, listener, self._jobs.discard, self.now)
         self._jobs.add(channel)
-        channel.open()
+        self._link.post(channel.open)
         return channel
 
     def link_up(self) -> None:

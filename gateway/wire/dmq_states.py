@@ -89,7 +89,7 @@ class Job:
 
     def restart(self, now: float) -> None:
         """The timers begin now: what it took to get so far is nobody's silence."""
-        self._next_beat, self.heard = now + self._timers.beat, now
+        self._next_beat, self.heard = now + self.rhythm, now
 
     def sends(self, what: What) -> None:
         """Move on by what this end sends; ProtocolError when it must not be sent now."""
@@ -111,6 +111,11 @@ class Job:
         return min(self._next_beat, self.heard + self.silence)
 
     @property
+    def rhythm(self) -> float:
+        """Seconds between heartbeats."""
+        return self._timers.beat
+
+    @property
     def silence(self) -> float:
         """Seconds of silence that end it."""
         return self._timers.silence
@@ -123,5 +128,5 @@ class Job:
         """Whether it is time for a heartbeat, which then counts as sent."""
         if now < self._next_beat or self.state not in (State.ASKED, State.OPEN):
             return False
-        self._next_beat = now + self._timers.beat
+        self._next_beat = now + self.rhythm
         return True

@@ -116,12 +116,12 @@ def test_a_session_that_the_server_has_forgotten_is_replaced_and_the_setting_app
         assert stage.backend.counts()["SESSIONS:LOST"] == 1
 
 
-def test_a_server_that_restarts_is_noticed_by_the_next_heartbeat(rabbitmq: RabbitMq) -> None:
+def test_a_server_that_restarts_is_noticed_by_a_heartbeat_that_comes_back(rabbitmq: RabbitMq) -> None:
     with check_leaks(), staged(rabbitmq, "unsigned=yes&backoff_cap=0.5") as stage:
         stream = stage.backend.watch(parse("M:OUTTMP@p,200", "G:AMANDA@p,200"))
         batches(stream, good=True, slots=2)
         stage.restart_server()
-        lost = batches(stream, good=False, slots=2)[0].others[0].reading
+        lost = batches(stream, good=False, slots=2, seconds=15.0)[0].others[0].reading  # two heartbeats, 5 s each
         assert (lost.status, lost.message) == (DISCONNECTED, "the DMQ server has dropped this job")
         batches(stream, good=True, slots=2)
 

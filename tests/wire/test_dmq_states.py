@@ -31,7 +31,7 @@ def test_what_the_table_has_not_is_not_sent_and_means_nothing(kind: Kind, state:
 def test_heartbeats_and_silence_have_their_times() -> None:
     one = job(Kind.READING, State.ASKED)
     assert (one.due, one.beats(4.9), one.beats(5.0), one.beats(5.1), one.due) == (5.0, False, True, False, 10.0)
-    assert one.silence == 30.0
+    assert (one.rhythm, one.silence) == (5.0, 30.0)
     assert (one.lost(29.9), one.lost(30.0)) == (False, True)
     one.restart(8.0)
     assert one.due == 13.0

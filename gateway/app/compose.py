@@ -136,15 +136,8 @@ class Gateway:
         if self._refresh is not None:
             self._refreshing = self._refresh(partial(self._redescribed, loop, channels))
         try:
-            await serve(
-                channels,
-                self.store,
-                publisher,
-                self.settings,
-                partial(self._begin, ready),
-                stop,
-                self._refuse,
-            )
+            begin = partial(self._begin, ready)
+            await serve(channels, self.store, publisher, self.settings, begin, stop, self._refuse)
         finally:
             push.close()
             await asyncio.to_thread(self._close)

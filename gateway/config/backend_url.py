@@ -104,11 +104,6 @@ class BackendUrl:
         """What a backend of this scheme can do at all."""
         return SCHEMES[self.scheme].capabilities
 
-    @property
-    def built(self) -> bool:
-        """Whether this version has the adapter."""
-        return SCHEMES[self.scheme].built
-
     def __str__(self) -> str:
         place = f"//{self.user + '@' if self.user else ''}{self.host}:{self.port}" if self.host else ""
         query = "&".join(f"{key}={value}" for key, value in self.query.items())

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gateway.core.blocks import BasicStatus
 from gateway.core.values import SettingValue, Value
 from gateway.core.write_state import WriteEvent
 
@@ -23,6 +24,19 @@ def near(wished: SettingValue, readback: Value | None, tolerance: float) -> bool
     if isinstance(wished, str | bytes | tuple):
         return type(wished) is type(readback) and wished == readback
     return False
+
+
+EFFECTS = {  # of conventional commands: the attribute of STATUS, and what it is after them (values.md 4.1, 4.3)
+    "ON": ("on", True), "OFF": ("on", False), "RESET": ("ready", True), "TRIP": ("ready", False),
+    "REMOTE": ("remote", True), "LOCAL": ("remote", False), "POSITIVE": ("positive", True),
+    "NEGATIVE": ("positive", False), "RAMP": ("ramp", True), "DC": ("ramp", False),
+}  # fmt: skip
+
+
+def has_effect(command: str, status: Value | None) -> bool:
+    """Whether the STATUS of a device shows what a command is for; False where the device has no such attribute."""
+    attribute, wanted = EFFECTS[command]
+    return isinstance(status, BasicStatus) and getattr(status, attribute) is wanted
 
 
 def verdict(is_near: bool, elapsed: float, timeout: float) -> WriteEvent | None:

@@ -1,22 +1,25 @@
 """SettingsWorkers: a few workers per route that carry settings to the backend, and confirm them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from devices.confirm import near, verdict
+from devices.confirm import EFFECTS, has_effect, near, verdict
 from devices.device import Device
 from devices.queues import PendingSetting, PullQueue, WriteOutcome
-from gateway.core.drf import Property
+from gateway.core.blocks import BasicStatus
+from gateway.core.drf import DataRequest, Property
 from gateway.core.drf_events import IMMEDIATE
 from gateway.core.errors import Closed
 from gateway.core.ports import Backend, Clock
 from gateway.core.status import RETRY, Status
-from gateway.core.values import Outcome, SettingResult
+from gateway.core.values import Outcome, Reading, Setting, SettingResult, Value
 from gateway.core.write_state import WriteEvent, WriteState, after
-from gateway.plan.model import Confirm
+from gateway.plan.model import Confirm, DevicePlan
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
+Look: TypeAlias = tuple[DataRequest, Callable[[Value | None], bool]]  # what to read, and whether it is there
 LEASE_OVER = WriteOutcome(
     WriteState.DENIED, RETRY, "the lease ended while the setting waited; it was not sent", layer="lease"
 )
@@ -99,16 +102,15 @@ class SettingsWorkers:
         result = self._backend.write([pending.setting], min(device.plan.write_timeout, left))[0]
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
         confirm = device.plan.confirm
-        if not outcome.failed and confirm is not None and pending.setting.request.property is Property.SETTING:
+        look = _look(pending.setting, device.plan) if confirm is not None else None
+        if not outcome.failed and confirm is not None and look is not None:
             device.show(outcome.state, outcome.message, pending.who)
-            outcome = self._confirmed(pending, confirm, outcome, token)
+            outcome = self._confirmed(look, confirm, outcome, token)
         self._finish(pending, outcome)
 
-    def _confirmed(
-        self, pending: PendingSetting, confirm: Confirm, accepted: WriteOutcome, token: StopToken
-    ) -> WriteOutcome:
-        """Read SETTING until it is near enough or the time is over."""
-        request = pending.setting.request.with_event(IMMEDIATE)
+    def _confirmed(self, look: Look, confirm: Confirm, accepted: WriteOutcome, token: StopToken) -> WriteOutcome:
+        """Read back until what was wished for is seen or the time is over."""
+        request, is_there = look
         began = self._clock.monotonic()
         readback: float | None = None
         while True:
@@ -116,15 +118,14 @@ class SettingsWorkers:
             reading = self._backend.read([request], max(left, confirm.interval))[0]
             if isinstance(reading.value, float):
                 readback = reading.value
-            is_near = near(pending.setting.value, reading.value, confirm.tolerance)
-            event = verdict(is_near, self._clock.monotonic() - began, confirm.timeout)
+            event = verdict(is_there(reading.value), self._clock.monotonic() - began, confirm.timeout)
             if event is None and token.wait(confirm.interval):
                 event = WriteEvent.READBACK_FAR  # the gateway ends
             if event is not None:
                 break
         text = accepted.message
         if event is WriteEvent.READBACK_FAR:
-            seen = f"the last readback was {readback:g}" if readback is not None else f"readback: {reading.status}"
+            seen = f"the last readback was {readback:g}" if readback is not None else _seen(reading)
             text = f"accepted, but not confirmed within {confirm.timeout:g} s; {seen}"
         return WriteOutcome(after(accepted.state, event), accepted.status, text, readback)
 
@@ -136,6 +137,29 @@ class SettingsWorkers:
                 device.show(outcome.state, outcome.message, pending.who)
         finally:  # whatever becomes of the display, the client gets its answer
             pending.answer(outcome)
+
+
+def _look(setting: Setting, device: DevicePlan) -> Look | None:
+    """Where to look for the effect of a setting, and how to know it; None where nothing shows it."""
+    request = setting.request
+    if request.property is Property.SETTING:
+        assert device.confirm is not None, "only what is to be confirmed is looked at"
+        tolerance = device.confirm.tolerance
+        return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, tolerance)
+    if request.property is not Property.CONTROL or not device.info.status:
+        return None
+    command = next((one.name for one in device.info.commands if setting.value in (one.name, one.code)), "")
+    if command not in EFFECTS:
+        return None
+    return DataRequest.parse(f"{request.device}.STATUS@I"), lambda value: has_effect(command, value)
+
+
+def _seen(reading: Reading) -> str:
+    """What the last look showed, where it was no number."""
+    if isinstance(reading.value, BasicStatus):
+        states = (f"{name} {'yes' if state else 'no'}" for name, state in reading.value.attributes().items())
+        return f"the last status was {', '.join(states)}"
+    return f"readback: {reading.status}"
 
 
 def _event(result: SettingResult) -> WriteEvent:

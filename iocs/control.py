@@ -9,6 +9,7 @@ from gateway.core.values import Setting
 from gateway.plan.model import Role
 from iocs.channel import Channel
 from iocs.group import DeviceGroup
+from iocs.put import PutFailed
 
 
 class ControlGroup(DeviceGroup):
@@ -24,5 +25,10 @@ class ControlGroup(DeviceGroup):
         assert instance.spec.write is not None, "a channel without a write form has no write access"
         code, label = instance.spec.codes[index], instance.spec.labels[index]
         setting = Setting(instance.spec.write, code if isinstance(code, str) else float(code))
-        await self.ioc.put(self.device, instance.spec, label, setting, put)
+        try:
+            await self.ioc.put(self.device, instance.spec, label, setting, put)
+        except PutFailed as failure:
+            if failure.alarm is not None:
+                instance.show(None, 0, failure.alarm)
+            raise
         instance.show(index, self.ioc.clock.now_ns(), NO_ALARM)

@@ -101,13 +101,13 @@ class Ioc:
             self.guard.accepted(device.name)
         self.guard.record(judged, outcome.layer, outcome.state, outcome.message, outcome.readback)
         touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
-        if touched and setting.request.property is Property.SETTING and device.name in self.setpoints:
+        alarm = (WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]) if touched else None
+        if alarm is not None and setting.request.property is Property.SETTING and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value
             stamp_ns = 0 if outcome.failed else self.clock.now_ns()
-            alarm = WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]
             self.setpoints[device.name].show(moved, stamp_ns, alarm)
         if outcome.state not in (WriteState.ACCEPTED, WriteState.VERIFIED):
-            raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}")
+            raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}", alarm=alarm)
 
     async def _outcome(
         self, device: Device, pending: PendingSetting, answer: "asyncio.Future[WriteOutcome]"

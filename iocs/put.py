@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.access.judge import Layer
 from gateway.access.rules import Client
+from gateway.core.severity import Alarm
 
 RIGHTS = frozenset({Layer.WRITES, Layer.DEVICE, Layer.NETWORK, Layer.ACCESS})  # told by access rights, too
 
@@ -32,9 +33,10 @@ class Put:
 class PutFailed(Exception):
     """A put was refused or failed; the text says by whom and why, and the layer who refused it here."""
 
-    def __init__(self, reason: str, layer: Layer | None = None) -> None:
+    def __init__(self, reason: str, layer: Layer | None = None, alarm: Alarm | None = None) -> None:
         super().__init__(reason)
         self.layer = layer
+        self.alarm = alarm  # that what was put to deserves; None where nothing was sent
 
     @property
     def by_rights(self) -> bool:

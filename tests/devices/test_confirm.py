@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from devices.confirm import near, verdict
+from devices.confirm import EFFECTS, has_effect, near, verdict
+from gateway.config.commands import COMMANDS
+from gateway.core.blocks import BasicStatus
 from gateway.core.values import SettingValue, Value
 from gateway.core.write_state import WriteEvent
 
@@ -47,3 +49,17 @@ def test_a_readback_verifies_or_asks_for_another_until_the_time_is_over() -> Non
     assert verdict(True, 9.0, 2.0) is WriteEvent.READBACK_NEAR
     assert verdict(False, 1.9, 2.0) is None
     assert verdict(False, 2.0, 2.0) is WriteEvent.READBACK_FAR
+
+
+def test_every_conventional_command_has_an_effect_that_status_shows() -> None:
+    assert set(EFFECTS) == set(COMMANDS)
+    assert has_effect("ON", BasicStatus(on=True))
+    assert not has_effect("OFF", BasicStatus(on=True))
+    assert has_effect("NEGATIVE", BasicStatus(positive=False))
+    assert has_effect("RESET", BasicStatus(ready=True))
+
+
+@pytest.mark.parametrize("status", [None, 1.0, BasicStatus(), BasicStatus(ready=True)])
+def test_what_does_not_show_the_effect_confirms_nothing(status: Value | None) -> None:
+    assert not has_effect("ON", status)
+    assert not has_effect("OFF", status)

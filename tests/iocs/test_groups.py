@@ -10,7 +10,7 @@ import pytest
 from gateway.core.blocks import BasicStatus
 from gateway.core.severity import Severity, Stat
 from gateway.core.status import DISCONNECTED, OK, PRIV, Status
-from gateway.core.values import Outcome, Setting, SettingResult
+from gateway.core.values import Outcome, Reading, Setting, SettingResult
 from iocs.channel import Channel
 from tests.iocs.serving import SECONDS, STAMP, Serving, connected
 from tests.plan.planning import planned
@@ -348,8 +348,29 @@ def test_a_command_sends_its_code_and_is_undefined_before_the_first() -> None:
         assert 160 == client.put(command, "purge", ca.STRING)
         served.backend.on_write = refuse
         assert PUT_FAILED == client.put(command, 1)
-        assert (0, 0, 0) == client.get_time(command)[:3]
+        assert (0, Stat.WRITE, MAJOR) == client.get_time(command)[:3]  # until one succeeds
         assert 3 == len(served.backend.writes)
+
+
+def test_a_command_is_confirmed_by_the_attribute_that_it_is_for() -> None:
+    entry = (
+        '{device: "Z:ACLTST", writable: true, properties: [status, control], '
+        'commands: [RESET, ON, "OFF", {code: 12, name: Purge}], confirm: {tolerance: 0, timeout: 0.2, interval: 0.01}}'
+    )
+    with connected(entry) as (served, client):
+        command, state = client.create("Z:ACLTST:CMD"), client.create("Z:ACLTST:WR:STATE")
+        held = BasicStatus(on=True, ready=True)
+        served.backend.on_read = lambda request: Reading(request, held, 1, OK)
+        assert NORMAL == client.put(command, "ON", ca.STRING)
+        assert "VERIFIED" == client.get(state, ca.STRING)
+        assert PUT_FAILED == client.put(command, "OFF", ca.STRING)
+        assert "UNCONFIRMED" == client.get(state, ca.STRING)
+        assert "not confirmed within 0.2 s; the last status was on yes, ready yes" in text(client, "Z:ACLTST:WR:MSG")
+        assert (1, Stat.WRITE, MINOR) == client.get_time(command)[:3]
+        assert NORMAL == client.put(command, "Purge", ca.STRING)  # no attribute shows it
+        assert "ACCEPTED" == client.get(state, ca.STRING)
+        assert (3, 0, 0) == client.get_time(command)[:3]
+        assert {"Z:ACLTST.STATUS@I"} == {str(request) for request in served.backend.reads}
 
 
 # -- history ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Where credentials are is handed to GSS-API with each call, so the environment of
 """
 
 import itertools
+import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -74,9 +75,10 @@ class Ticket:
 
 def trouble(section: Kerberos, clock: Clock) -> str:
     """Why there can be no ticket, as far as files tell; empty when there may be one. Contacts nobody."""
+    keytab = section.keytab or os.environ.get("KRB5_CLIENT_KTNAME")  # the latter fills caches by itself
     try:
-        if section.keytab is not None:
-            keytab_principal(section, section.keytab)
+        if keytab is not None:
+            keytab_principal(section, keytab)
         else:
             obtain(section, clock, {"client_keytab": "FILE:"})  # none: or else a default one would be used
     except KerberosError as error:

@@ -83,11 +83,15 @@ def test_a_ticket_that_has_expired_is_said_to_have(realm: Kdc, tmp_path: Path) -
 
 
 def test_nobody_is_contacted(realm: Kdc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("KRB5_CLIENT_KTNAME", f"FILE:{realm.user_keytab}")  # with which Kerberos would help itself
     monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path / 'none'}")
     before = (realm.folder / "kdc.log").read_text("utf-8")
     (lack,) = found(dpm(""), WRITABLE)
     assert "there is no Kerberos ticket of this user" in lack.sentence
+    monkeypatch.setenv("KRB5_CLIENT_KTNAME", f"FILE:{realm.user_keytab}")  # from which Kerberos helps itself
+    assert found(dpm(""), WRITABLE) == []
+    monkeypatch.setenv("KRB5_CLIENT_KTNAME", "FILE:/none/k")
+    (lack,) = found(dpm(""), WRITABLE)
+    assert "the keytab /none/k cannot be read" in lack.sentence
     assert found(dpm(f"keytab: {realm.user_keytab}"), WRITABLE) == []
     assert (realm.folder / "kdc.log").read_text("utf-8") == before
 

@@ -15,7 +15,7 @@ from pika.channel import Channel
 from gateway.backends.dmq_signer import Signer
 from gateway.backends.kerberos_port import Initiator
 from gateway.core.errors import ProtocolError
-from gateway.core.status import BAD_REQUEST, DISCONNECTED, PRIV, Status
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, Status
 from gateway.runtime.amqp import AmqpLink, reason_of
 from gateway.wire.dmq_connection import ClientJob, Event
 from gateway.wire.dmq_envelope import BEAT, INIT, READING_PREFIX, Envelope
@@ -114,7 +114,7 @@ class JobChannel:
         if self._over or self._channel is None or not self._sendable:
             return
         if init is None:
-            self._lose(PRIV, reason)
+            self._lose(DISCONNECTED, reason)  # no ticket, no link: a route may go on with another backend
             return
         self._context = context
         self._publish(TOPIC, init)

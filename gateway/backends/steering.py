@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.core.batch import OtherReading, ReadingBatch
-from gateway.core.status import DISCONNECTED, REQTMO, RETRY, Status
+from gateway.core.status import DISCONNECTED, PRIV, REQTMO, RETRY, Status
 from gateway.core.values import Outcome, Reading, SettingResult
 
 Slots = npt.NDArray[np.int64]
@@ -41,8 +41,11 @@ def unanswered(reading: Reading) -> bool:
 
 
 def may_go_elsewhere(result: SettingResult) -> bool:
-    """Whether another backend may be asked to set: this one is lost, and nothing has left us."""
-    lost = result.status in BACKEND_LOST or result.status == REQTMO
+    """Whether another backend may be asked to set: this one is lost, or has no ticket, and nothing has left us.
+
+    A privilege that the service itself refuses is an answer: no other role is tried.
+    """
+    lost = result.status in BACKEND_LOST or result.status in (REQTMO, PRIV)
     return result.outcome is Outcome.REFUSED and not result.sent and lost
 
 

@@ -127,7 +127,7 @@ def test_a_setting_that_never_left_goes_to_the_next_backend() -> None:
         (DISCONNECTED, Outcome.UNKNOWN, True),
         (REQTMO, Outcome.UNKNOWN, True),
         (DISCONNECTED, Outcome.REFUSED, True),
-        (PRIV, Outcome.REFUSED, False),
+        (PRIV, Outcome.REFUSED, True),
     ],
 )
 def test_what_was_sent_or_was_refused_is_never_sent_again(status: Status, outcome: Outcome, sent: bool) -> None:

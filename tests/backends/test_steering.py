@@ -118,7 +118,8 @@ def test_no_answer_in_time_is_worth_asking_another_backend() -> None:
         (REQTMO, Outcome.REFUSED, False, True),
         (DISCONNECTED, Outcome.REFUSED, True, False),
         (DISCONNECTED, Outcome.UNKNOWN, True, False),
-        (PRIV, Outcome.REFUSED, False, False),
+        (PRIV, Outcome.REFUSED, False, True),  # no ticket: nobody was asked
+        (PRIV, Outcome.REFUSED, True, False),  # the service's own answer
         (OK, Outcome.ACCEPTED, True, False),
     ],
 )

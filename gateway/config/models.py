@@ -3,6 +3,7 @@
 `load.py` turns a checked `ConfigFile` into the `Config` that the program works with.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
@@ -23,11 +24,25 @@ class Kerberos(Section):
     cache: str | None = Field(default=None, description="credential cache")
 
 
+def _name_of_place(value: str) -> str:
+    """The name of what holds a token; a token in its place is refused, and not shown."""
+    if re.fullmatch(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", value):
+        raise ValueError("is a token itself; write the name of what holds it")
+    return value
+
+
+PlaceName = Annotated[str, AfterValidator(_name_of_place)]
+
+
 class Jwt(Section):
     """A JSON Web Token, from one of three places."""
 
-    token_file: str | None = Field(default=None, description="file that holds the token; read again when it changes")
-    token_env: str | None = Field(default=None, min_length=1, description="environment variable that holds the token")
+    token_file: PlaceName | None = Field(
+        default=None, description="file that holds the token; read again when it changes"
+    )
+    token_env: PlaceName | None = Field(
+        default=None, min_length=1, description="environment variable that holds the token"
+    )
     token_command: Words | None = Field(
         default=None, min_length=1, description="command that prints a token; run again before that one expires"
     )

@@ -103,13 +103,12 @@ def _reason(detail: ErrorDetails, path: Path, keepers: list[type[BaseModel]]) ->
     given = detail["input"]
     if detail["type"] == "string_pattern_mismatch":
         return f"{_PATTERNS[detail['ctx']['pattern']]}, not {given!r}"
-    shown = (
-        "nothing"
-        if given is None
-        else repr(given)
-        if isinstance(given, str | int | float)
-        else _KINDS.get(type(given), "this")
-    )
+    if given is None:
+        shown = "nothing"
+    elif "auth" in path and isinstance(given, str):
+        shown = "a text"  # it may be a secret
+    else:
+        shown = repr(given) if isinstance(given, str | int | float) else _KINDS.get(type(given), "this")
     said = re.sub(r"valid dictionary or .*|valid dictionary", "mapping of keys", detail["msg"].removeprefix("Input "))
     said = said.replace("valid tuple", "list").replace("a valid boolean", "true or false").partition(", unable to")[0]
     return f"{said[:1].lower()}{said[1:]}, not {shown}"

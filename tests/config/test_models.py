@@ -60,3 +60,10 @@ def test_a_token_has_one_place(places: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match=r"one of token_file, token_env and token_command|at least 1"):
         Jwt.model_validate(places)
     assert Jwt.model_validate({"token_command": "oidc-token prod"}).token_command == ("oidc-token", "prod")
+
+
+@pytest.mark.parametrize("place", ["token_file", "token_env"])
+def test_a_token_in_the_place_of_a_name_is_refused(place: str) -> None:
+    with pytest.raises(ValidationError, match="is a token itself; write the name of what holds it"):
+        Jwt.model_validate({place: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"})
+    assert Jwt.model_validate({place: "eyJ.token"})

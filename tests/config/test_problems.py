@@ -98,3 +98,9 @@ def test_what_a_validator_of_ours_says_stands_as_it_is() -> None:
     problems = said(ConfigFile, {"backends": {"dpm": {"url": "sim:"}}, "gateway": {"writes": "maybe"}})
 
     assert problems == ["f: gateway.writes: is on or off, not 'maybe'"]
+
+
+def test_a_text_among_credentials_is_not_shown_since_it_may_be_one() -> None:
+    problems = said(ConfigFile, {"backends": {"grpc": {"url": "dpm+grpc://h", "auth": {"jwt": "eyJ.secret"}}}})
+
+    assert problems == ["f: backends.grpc.auth.jwt: should be a mapping of keys, not a text"]

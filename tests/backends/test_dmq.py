@@ -1,6 +1,7 @@
 """The backend `dmq` before a server that is there: what it is made of, what it refuses, how many sessions it keeps."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,6 +60,24 @@ def test_a_session_is_used_again(stage: Stage) -> None:
         "SESSIONS": 1, "SESSIONS:OPENED": 1, "SESSIONS:REUSED": 4, "SESSIONS:EVICTED": 0, "SESSIONS:EXPIRED": 0,
         "SESSIONS:LOST": 0,
     }  # fmt: skip
+
+
+def test_many_callers_at_once_each_get_their_own_answers_and_leave_nothing_open(stage: Stage) -> None:
+    def call(caller: int) -> tuple[list[Outcome], list[bool]]:
+        outcomes, good = [], []
+        for number in range(10):
+            (result,) = stage.backend.write([setting("Z:ACLTST", caller + number / 100)], 10.0)
+            outcomes.append(result.outcome)
+            good += [reading.status.good for reading in stage.backend.read(parse("M:OUTTMP", "G:AMANDA"), 10.0)]
+        return outcomes, good
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(call, range(8)))
+    assert found == [([Outcome.ACCEPTED] * 10, [True] * 20)] * 8
+    applied = [float(np.asarray(one.value)) for one in stage.facility.settings()]
+    for caller in range(8):
+        assert [value for value in applied if int(value) == caller] == [caller + n / 100 for n in range(10)]
+    assert until(lambda: stage.server.jobs == 1, IN_TIME)  # the one session
 
 
 def test_one_request_that_the_server_does_not_parse_spoils_none(stage: Stage) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kdc import program
+from tests.support.rabbitmq import script
 from tests.system.witness.witness import installed
 
 
@@ -24,3 +25,8 @@ def test_a_client_without_kerberos_is_named_with_the_command_that_installs_it(tm
 def test_a_missing_program_of_kerberos_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(AssertionError, match=r"no-such-kdc is missing: `make test` installs it"):
         program("no-such-kdc")
+
+
+def test_a_missing_broker_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(AssertionError, match=r"no-such-broker, of the package rabbitmq-server, is missing: `make"):
+        script("no-such-broker")

@@ -65,6 +65,10 @@ def read(place: Place, device: str, qualifiers: dict[str, str], number: int) -> 
 
 def _request(facility: Facility, name: str, wishes: dict[str, str], number: int) -> DataRequest:
     """The request that a name and its qualifiers are; DRF's events are not understood here."""
+    count = wishes.get("num_elements", "")
+    span = "[]" if "all_elements" in wishes else ""
+    if re.fullmatch("[0-9]{1,6}", count) and int(count) > 1:
+        span = f"[0:{int(count) - 1}]"
     try:
         request = DataRequest.parse(name)
         event = parse_event(wishes["event"]) if "event" in wishes else DEFAULT
@@ -76,9 +80,6 @@ def _request(facility: Facility, name: str, wishes: dict[str, str], number: int)
         request = replace(request, property=Property.SETTING)
     if "raw" in wishes:
         request = replace(request, field="RAW")
-    span = "[]" if "all_elements" in wishes else ""
-    if (count := wishes.get("num_elements", "")).isdecimal() and int(count) > 1:
-        span = f"[0:{int(count) - 1}]"
     if span and request.range is None:
         request = replace(request, range=DataRequest.parse(f"M:X{span}").range)
     if request.property is Property.STATUS and request.field in (None, "ALL"):

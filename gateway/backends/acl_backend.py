@@ -17,7 +17,7 @@ from gateway.core.ports import Capabilities, Clock, Health, LinkState, Subscript
 from gateway.core.status import BAD_REQUEST, REQTMO, Status
 from gateway.core.values import Outcome, Reading, Setting, SettingResult
 from gateway.runtime.backoff import Backoff
-from gateway.runtime.worker import StopToken, Worker
+from gateway.runtime.worker import StopToken, SupervisedWorker, Worker
 from gateway.wire.acl import Command, commands_for, refusal
 from gateway.wire.acl_answers import Failure
 from gateway.wire.acl_values import reading_of
@@ -164,7 +164,7 @@ class AclBackend:
                 assert isinstance(found, Failure)  # it spoiled the script by it
                 self._quarantine.failed(command, found, now)
             if len(self._quarantine) and self._retrier is None and not self._closed:
-                self._retrier = Worker(f"{self._name}-retry", self._retry)
+                self._retrier = SupervisedWorker(f"{self._name}-retry", self._retry, clock=self._clock)
                 self._retrier.start()
 
     def _retry(self, stop: StopToken) -> None:

@@ -19,7 +19,7 @@ from gateway.core.ports import Clock
 from gateway.core.status import BAD_EVENT, BAD_REQUEST, DISCONNECTED, REQTMO
 from gateway.core.values import Reading
 from gateway.runtime.backoff import Backoff
-from gateway.runtime.worker import StopToken, Worker
+from gateway.runtime.worker import StopToken, SupervisedWorker, Worker
 
 _BOUND = 100_000  # readings that may wait in a subscription
 _ROUNDS = 4  # and at least so many of each request
@@ -80,7 +80,7 @@ class Polling:
                 elif request.event.mode != "N":
                     self._entry(request).slots.setdefault(subscription, []).append(slot)
             if self._entries and self._worker is None:
-                self._worker = Worker(f"{self._name}-poll", self._run)
+                self._worker = SupervisedWorker(f"{self._name}-poll", self._run, clock=self._clock)
                 self._worker.start()
             self._changed.notify_all()
         subscription.put(batch_of(refused))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+from paramiko.hostkeys import InvalidHostKey
 
 from gateway.backends.acl_session import SessionLost, TimedOut
 from gateway.backends.tcp import connect, said
@@ -71,8 +72,14 @@ class SshConnection:
     @property
     def alive(self) -> bool:
         """Whether the last hop is connected."""
-        transport = self._clients[-1].get_transport() if len(self._clients) == len(self._hops) else None
-        return transport is not None and transport.is_active()
+        return self._transport() is not None
+
+    def _transport(self, hops: int | None = None) -> paramiko.Transport | None:
+        """That of the last hop, or after so many; None where it is not connected."""
+        with self._lock:  # another thread may close it
+            wanted = len(self._hops) if hops is None else hops
+            transport = self._clients[-1].get_transport() if wanted and len(self._clients) == wanted else None
+        return transport if transport is not None and transport.is_active() else None
 
     def channel(self, deadline: float) -> paramiko.Channel:
         """A new session channel, by the monotonic time `deadline`; an AclTrouble says why there is none."""
@@ -81,8 +88,8 @@ class SshConnection:
         try:
             if not self.alive:
                 self._reconnect(deadline)
-            transport = self._clients[-1].get_transport()
-            assert transport is not None  # it is alive
+            if (transport := self._transport()) is None:
+                raise EOFError
             return transport.open_session(timeout=self._left(deadline))
         except (paramiko.SSHException, OSError, EOFError) as error:
             reached = len(self._clients)
@@ -123,9 +130,9 @@ class SshConnection:
     def _reconnect(self, deadline: float) -> None:
         """Connect hop by hop, each inside the one before it."""
         self._drop()
-        for hop in self._hops:
-            way = self._way(hop, deadline)
+        for number, hop in enumerate(self._hops):
             client = self._client()
+            way = self._way(hop, number, deadline)
             with self._lock:
                 if self._closed:
                     way.close()
@@ -139,12 +146,11 @@ class SshConnection:
         self.reconnects += self._connected_before
         self._connected_before = True
 
-    def _way(self, hop: Hop, deadline: float) -> socket.socket | paramiko.Channel:
+    def _way(self, hop: Hop, number: int, deadline: float) -> socket.socket | paramiko.Channel:
         """What leads to a hop: a connection of our own, or a channel of the hop before it."""
-        if not self._clients:
+        if number == 0:
             return connect(hop.host, hop.port, deadline, self._clock, lambda: self._closed)
-        transport = self._clients[-1].get_transport()
-        if transport is None:
+        if (transport := self._transport(number)) is None:
             raise EOFError
         return transport.open_channel(
             "direct-tcpip", (hop.host, hop.port), ("127.0.0.1", 0), timeout=self._left(deadline)
@@ -185,7 +191,10 @@ class SshConnection:
             client.load_host_keys(str(known))
         except FileNotFoundError:
             pass  # then every host is unknown, which is said with its key
-        except OSError as error:
-            raise OSError(f"cannot read {known}: {said(error)}") from None
+        except (OSError, UnicodeError) as error:
+            reason = said(error) if isinstance(error, OSError) else "it is no text"
+            raise OSError(f"cannot read {known}: {reason}") from None
+        except InvalidHostKey as error:
+            raise OSError(f"cannot read {known}: the line {error.line.strip()[:60]!r} holds no key") from None
         client.set_missing_host_key_policy(_Refuse(self._login.known_hosts))
         return client

@@ -340,3 +340,24 @@ def test_the_agent_and_the_usual_files_are_used_without_a_key_file(
 def test_a_missing_server_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(AssertionError, match=r"no-such-sshd of OpenSSH is missing: `make test` installs it"):
         program("no-such-sshd")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"127.0.0.1 ssh-ed25519 AAAAnokey!!\n", "is unknown|holds no key"),
+        (b"\xff\xfe\xfa\n", "it is no text"),
+    ],
+)
+def test_a_file_of_known_hosts_that_cannot_be_read_is_said(make: Make, site: Site, content: bytes, said: str) -> None:
+    site.known_hosts.write_bytes(content)
+    with pytest.raises(SessionLost, match=said):
+        make().run(["read Z_ACLTST"], soon())
+
+
+def test_a_key_with_a_passphrase_is_refused_with_the_reason(make: Make, site: Site, tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    command = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "secret", "-f", str(locked)]
+    subprocess.run(command, check=True, timeout=10, stdin=subprocess.DEVNULL)
+    with pytest.raises(SessionLost, match=r"refuses the login .*encrypted"):
+        make(login=site.login(locked)).run(["read Z_ACLTST"], soon())

@@ -152,3 +152,18 @@ def test_closing_frees_whoever_waits(polling: Polling) -> None:
         stream.get(5.0)
     with pytest.raises(Closed):
         polling.watch(parse("M:OUTTMP@n"))
+
+
+def test_a_poll_that_dies_begins_anew(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    failures = [RuntimeError("a bug")]
+
+    def read(requests: Sequence[DataRequest]) -> list[Reading]:
+        if failures:
+            raise failures.pop()
+        return service.read(requests)
+
+    with check_leaks():
+        polling = Polling("under-test", read, refusal, SystemClock(), 0.05)
+        assert take(polling.watch(parse("M:OUTTMP@p,50")), 2.0)
+        assert "the worker under-test-poll died" in caplog.text
+        assert polling.close(2.0)

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.core.drf import DataRequest
 from gateway.core.status import UTIME, Status
@@ -13,8 +15,8 @@ START_NS = 1_700_000_000_000_000_000
 class Session:
     """An interpreter whose time passes only while it waits."""
 
-    def __init__(self) -> None:
-        self.facility: Facility = shipped_facility()
+    def __init__(self, facility: Facility | None = None) -> None:
+        self.facility: Facility = facility or shipped_facility()
         self.now_ns = START_NS
         self.noted: list[tuple[DataRequest, object]] = []
         note = lambda request, value: self.noted.append((request, value))  # noqa: E731
@@ -176,3 +178,24 @@ def test_logged_data_are_lines_of_time_and_value(session: Session) -> None:
 def test_what_is_read_is_noted(session: Session) -> None:
     session.line("read+Z_ACLTST")
     assert session.noted == [(DataRequest.parse("Z_ACLTST"), 10.0)]
+
+
+WORDS = st.sampled_from(
+    [
+        "read", "read/raw", "read/pendwait=0.1", "devices=", "print", "val=", "logger_get", "set", "wait/event",
+        "read_list", "device_list/create", "M:OUTTMP", "Z|ACLTST", "D:GAINS[]", "N@H801.RAW", "G:NOTES[9]",
+        "/num_elements=99999999", "/event='e,02'", "/start='x'", "'", '"', ";", "=", "-", "1",
+    ]
+)  # fmt: skip
+
+
+FACILITY = shipped_facility()
+
+
+@settings(deadline=None)
+@given(st.lists(WORDS | st.text(max_size=5), max_size=8))
+def test_any_text_is_a_script_with_an_output(words: list[str]) -> None:
+    session = Session(FACILITY)
+    output = session.run("+".join(words))
+    assert all(isinstance(line, str) for line in (*output.lines, output.error))
+    assert not session.facility.settings()

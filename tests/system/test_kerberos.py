@@ -10,6 +10,7 @@ from tests.support.kdc import USER, Kdc
 from tests.support.processes import HOST, Json, Running, Site, until
 
 NONE, MAJOR = 0, 2
+ROUTED = "D:RFPHAS"  # a device with two backends, of which the first has no ticket
 DEVICES = {"testing": "Z:ACLTST", "weather": "Z:CLIP", "none": "Z:OFFSET", "anonymous": "Z:ACLTS1", "lacking": "I:H801"}
 
 
@@ -27,6 +28,7 @@ def config(simulator: Running, kdc: Kdc) -> str:
     lines += [f"  {name}: {backend}" for name, backend in backends.items()]
     lines += ['metadata: {url: "sim:"}', "devices:"]
     lines += [f'  - {{device: "{device}", backend: {name}, writable: true}}' for name, device in DEVICES.items()]
+    lines += [f'  - {{device: "{ROUTED}", backend: [lacking, testing], writable: true}}']
     return "\n".join(lines) + "\n"
 
 
@@ -45,7 +47,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, kdc: Kdc) -> Iterator[Stage]
     with Site(tmp_path_factory.mktemp("kerberos"), kdc.environment) as site:
         simulator = site.simulate("--keytab", str(kdc.keytab))
         gateway = site.run(config(simulator, kdc))
-        client = site.client("puts_pyepics", "3.5", *DEVICES.values())
+        client = site.client("puts_pyepics", "3.5", *DEVICES.values(), ROUTED)
         assert client.wait(60.0) == 0, client.report()
         yield Stage(site, simulator, gateway, {line["device"]: line for line in client.lines()})
         gateway.end()
@@ -104,6 +106,13 @@ def test_a_put_without_a_ticket_fails_with_the_reason_and_sends_nothing(stage: S
     reason = f"the keytab {kdc.user_keytab} has no key of user2@FNAL.GOV; it has {USER}; nothing was sent"
     assert said["message"] == f"DPM_PRIV [17 -17]: {reason}"
     assert said["value"] == applied(stage, "I:H801")
+
+
+def test_a_route_goes_on_with_a_backend_that_has_a_ticket(stage: Stage) -> None:
+    said = stage.puts[ROUTED]
+
+    assert (said["state"], said["value"], said["severity"]) == ("ACCEPTED", 3.5, NONE)
+    assert applied(stage, ROUTED) == 3.5
 
 
 def test_the_gateway_says_how_long_its_tickets_are_good(stage: Stage) -> None:

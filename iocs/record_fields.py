@@ -23,9 +23,11 @@ from iocs.fast.conversions import CHAR, DTYPES, ENUM, STRING, cast
 from iocs.fast.dbr import NotConverted, Shown, encode
 from iocs.guard import RIGHTS, Guard
 from iocs.put import NotSettable, Put, PutFailed
+from iocs.record import SIDES
 from iocs.record_table import ELEMENTS, FIELDS, SCANS, STATES, Field
 
 _SCAN = {True: SCANS.index("I/O Intr"), False: SCANS.index("Passive")}
+SEVERITY_OF = {limit: severity for limit, severity, _, _ in SIDES}
 _FTVL = {PvType.DOUBLE: "DOUBLE", PvType.TEXT: "CHAR", PvType.BYTES: "UCHAR"}
 
 
@@ -142,6 +144,9 @@ class FieldChannel:
         if refusal is not None:
             self._guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
             raise PutFailed(str(refusal), refusal.layer)
+        severity = SEVERITY_OF.get(self.name, "")
+        if severity and self.base.set_or(severity, None) is None and (level := READ[severity](self.base)):
+            self.base.set_field(severity, level, is_property=True)  # that of the alarm block goes on with another limit
         self.base.set_field(self.name, value, self.field.property)
         self._guard.record(judged, "", WriteState.ACCEPTED, "kept in the gateway's record")
 

@@ -242,6 +242,30 @@ def test_updates_of_fields_that_a_slow_client_did_not_get_are_counted() -> None:
         assert 2 == served.store.dropped_elsewhere
 
 
+def test_a_limit_of_the_alarm_block_that_a_client_changes_keeps_its_severity() -> None:
+    with connected(OUTSIDE) as (served, client):
+        channel, row = client.create("M:OUTTMP"), served.row("M:OUTTMP")
+        served.on_loop(lambda: served.channels.whole("M:OUTTMP").limit(-5.0, 95.0))
+        assert [95.0, -5.0, MAJOR, 0] == fields(client, "M:OUTTMP", "HIHI", "LOLO", "HHSV", "HSV")
+        assert 1 == put(client, "M:OUTTMP.HIHI", 10.0)
+        served.bring((row, 50.0))
+        served.settle()
+        assert (50.0, int(Stat.HIHI), MAJOR) == client.get_time(channel)[:3]
+        assert (10.0, -5.0) == struct.unpack_from(">32xd16xd", client.get_message(channel, 34).payload)
+
+
+def test_a_plain_scalar_whose_fields_nobody_asks_for_stays_a_row() -> None:
+    with connected(OUTSIDE) as (served, client):
+        channel = client.create("M:OUTTMP")
+        for mask in (5, 7):
+            client.subscribe(channel, 20 if mask == 5 else 16, mask=mask)
+        ca.search(served.port, ["M:OUTTMP.EGU", "M:OUTTMP.[0:1]"])
+        client.get(channel), client.get_time(channel), client.settle()
+        assert served.fast != ("M:OUTTMP" in served.on_loop(lambda: set(served.channels._whole)))
+        client.create("M:OUTTMP.EGU")
+        assert "M:OUTTMP" in served.on_loop(lambda: set(served.channels._whole))
+
+
 def test_a_field_that_nobody_has_any_more_takes_no_memory() -> None:
     with connected(OUTSIDE) as (served, client):
         channel = client.create("M:OUTTMP.EGU")

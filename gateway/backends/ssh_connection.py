@@ -1,5 +1,6 @@
 """One SSH connection to a host, through others where it must be, with every host key checked (acl.md 7.1)."""
 
+import logging
 import socket
 import threading
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from paramiko.hostkeys import InvalidHostKey
 from gateway.backends.acl_session import SessionLost, TimedOut
 from gateway.backends.tcp import connect, said
 from gateway.core.ports import Clock
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # it logs with tracebacks what it raises, too
 
 _KEEP_ALIVE_S = 30
 SYSTEM_KNOWN_HOSTS = "~/.ssh/known_hosts"

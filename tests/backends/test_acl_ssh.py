@@ -361,3 +361,12 @@ def test_a_key_with_a_passphrase_is_refused_with_the_reason(make: Make, site: Si
     subprocess.run(command, check=True, timeout=10, stdin=subprocess.DEVNULL)
     with pytest.raises(SessionLost, match=r"refuses the login .*encrypted"):
         make(login=site.login(locked)).run(["read Z_ACLTST"], soon())
+
+
+def test_who_does_not_speak_ssh_is_said_in_one_sentence(
+    make: Make, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = site.services.acl.address
+    with pytest.raises(SessionLost, match="SSH protocol banner"):
+        make(Hop(host, port, USER)).run(["read Z_ACLTST"], soon(3.0))
+    assert not caplog.records

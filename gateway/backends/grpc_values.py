@@ -1,5 +1,6 @@
-"""What Read brings -> Readings and Arrived: words of bits, labels of a status, stamps that are missing (pure)."""
+"""What Read brings -> Readings and Arrived: words of bits, labels of a status, stamps that are missing."""
 
+import logging
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -14,12 +15,15 @@ from gateway.core.values import Reading, Value
 from gateway.wire.daq_replies import END, Replies, Sample
 from gateway.wire.daq_values import StatusTexts, WireValue
 
+_log = logging.getLogger(__name__)
+
 
 class Labels:
     """The status bits of devices, learned from whoever knows them: a status comes in their words (dpm-grpc.md 5.3)."""
 
     def __init__(self) -> None:
         self._bits: dict[str, tuple[StatusBit, ...]] = {}
+        self._told = False  # of words that nobody has explained
 
     def learn(self, infos: Mapping[str, DeviceInfo]) -> None:
         """Remember the bits of these devices."""
@@ -29,7 +33,13 @@ class Labels:
         """The value as this program has it; a status whose words nobody has explained is labels and texts in turn."""
         if isinstance(value, StatusTexts):
             status = BasicStatus.from_texts(value.texts, self._bits.get(request.device, ()))
-            return status if status.attributes() else value.pairs()
+            if status.attributes():
+                return status
+            if not self._told:
+                self._told = True
+                remedy = "configure metadata: {url: devdb+grpc://HOST:PORT}"
+                _log.warning("%s comes in words of the device that nobody has explained here; %s", request, remedy)
+            return value.pairs()
         return value + WORD if isinstance(value, float) and value < 0 and is_word(request) else value
 
 

@@ -132,11 +132,15 @@ def test_a_message_larger_than_four_mebibytes_is_taken(server: ScriptedDaq, back
     assert np.array_equal(reading.value, values)
 
 
-def test_a_status_in_words_that_nobody_explained_is_shown_as_words(
-    server: ScriptedDaq, backend: DpmGrpcBackend
+def test_a_status_in_words_that_nobody_explained_is_shown_as_words_and_the_remedy_said_once(
+    server: ScriptedDaq, backend: DpmGrpcBackend, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.read = replies(encode_sample(0, Sample(StatusTexts({"On": "No", "Ready": "Yes"}), STAMP, OK)))
-    assert backend.read(parse("N|LGXS"), 5.0)[0].value == ("On", "No", "Ready", "Yes")
+    for _ in range(2):
+        assert backend.read(parse("N|LGXS"), 5.0)[0].value == ("On", "No", "Ready", "Yes")
+    (said,) = (record.message for record in caplog.records)
+    assert said.startswith("N:LGXS.STATUS@I comes in words of the device")
+    assert "configure metadata" in said
 
 
 @pytest.mark.parametrize("scenario", SET_SCENARIOS.values(), ids=SET_SCENARIOS.keys())

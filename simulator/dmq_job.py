@@ -176,6 +176,18 @@ class SimulatedJob:
             _log.warning("an answer cannot be sent: %s", error)
 
 
+@dataclass(slots=True, eq=False)
+class Client:
+    """The channel of one job, its queue, and the job once it was accepted."""
+
+    init: Envelope
+    channel: Channel
+    exchange: str
+    queue: str = ""
+    job: SimulatedJob | None = None
+    held: list[Envelope] = field(default_factory=list)  # taken while the server hangs
+
+
 def publish(channel: Channel, exchange: str, envelope: Envelope) -> None:
     """Put an envelope on its way."""
     properties = pika.BasicProperties(**envelope.properties())  # type: ignore[arg-type]  # each by its own type

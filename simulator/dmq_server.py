@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pika
 import pika.exceptions
@@ -18,7 +17,7 @@ from gateway.wire.dmq_connection import ServerJob, error_envelope
 from gateway.wire.dmq_envelope import BEAT, DROP, INIT, JOB, NOWHERE, SETTING_PREFIX, Envelope
 from gateway.wire.dmq_states import DUPLICATE_JOB, INTERNAL_ERROR, INVALID_REQUEST, SECURITY_VIOLATION
 from simulator.dmq_guard import Acceptor, Context, Guard
-from simulator.dmq_job import BadInit, Rules, SimulatedJob, publish, requests_of
+from simulator.dmq_job import BadInit, Client, Rules, SimulatedJob, publish, requests_of
 from simulator.facility import Facility
 from simulator.faults import Fault, Faults
 from simulator.sent_log import SentLog
@@ -29,18 +28,6 @@ _log = logging.getLogger(__name__)
 _LONGEST_WAIT_S = 0.05  # until a commanded fault is seen
 _BEGIN_S = 10.0  # for a broker to be there at the start
 _GARBAGE = b"\xde\xad\xbe\xef" * 4
-
-
-@dataclass(slots=True, eq=False)
-class _Client:
-    """The channel of one job, its queue, and the job once it was accepted."""
-
-    init: Envelope
-    channel: Channel
-    exchange: str
-    queue: str = ""
-    job: SimulatedJob | None = None
-    held: list[Envelope] = field(default_factory=list)  # taken while the server hangs
 
 
 class DmqServer:
@@ -62,7 +49,7 @@ class DmqServer:
         self.broker, self.address = broker, (broker.host, broker.port)
         self._link = AmqpLink("acgate-simulator", broker, self, clock, backoff=Backoff(cap=5.0))
         self._guard = Guard(acceptor, self._link.post)
-        self._clients: dict[str, _Client] = {}  # by the client's exchange
+        self._clients: dict[str, Client] = {}  # by the client's exchange
         self._inits: list[Envelope] = []  # came while the server hung
         self._fault = Fault.NONE
         self._settled = threading.Event()  # it serves, or it cannot
@@ -150,18 +137,18 @@ class DmqServer:
             self._asked_again(client, init)
             return
         try:
-            self._link.channel(lambda channel: self._bind(_Client(init, channel, exchange)))
+            self._link.channel(lambda channel: self._bind(Client(init, channel, exchange)))
         except pika.exceptions.AMQPError as error:  # the broker allows so many channels and no more
             _log.warning("an INIT was dropped, no channel can be opened: %s", error)
 
-    def _asked_again(self, client: _Client, init: Envelope) -> None:
+    def _asked_again(self, client: Client, init: Envelope) -> None:
         if init.message_id != client.init.message_id:
             text = "there is a job on this exchange already"
             self._publish(client, error_envelope(DUPLICATE_JOB, text, self._now_ms(), init.message_id))
         elif client.job is not None:
             client.job.again(self._now_ns())
 
-    def _bind(self, client: _Client) -> None:
+    def _bind(self, client: Client) -> None:
         self._clients[client.exchange] = client
         client.channel.add_on_close_callback(lambda *_: self._closed(client))
 
@@ -176,12 +163,12 @@ class DmqServer:
 
         client.channel.queue_declare("", exclusive=True, auto_delete=True, callback=declared)
 
-    def _closed(self, client: _Client) -> None:
+    def _closed(self, client: Client) -> None:
         """Its channel is closed, by us or because the client's exchange vanished."""
         if self._clients.get(client.exchange) is client:
             del self._clients[client.exchange]
 
-    def _admitted(self, client: _Client, context: Context | None, reason: str) -> None:
+    def _admitted(self, client: Client, context: Context | None, reason: str) -> None:
         if not client.channel.is_open:
             return
         if reason:
@@ -206,22 +193,22 @@ class DmqServer:
             client.queue, self._delivered(client), auto_ack=True, callback=lambda _: self._begin(client)
         )
 
-    def _begin(self, client: _Client) -> None:
+    def _begin(self, client: Client) -> None:
         assert client.job is not None
         client.job.begin(self._now_ns(), self._clock.monotonic())
 
-    def _refuse(self, client: _Client, status: Status, message: str, key: str = JOB) -> None:
+    def _refuse(self, client: Client, status: Status, message: str, key: str = JOB) -> None:
         correlation = client.init.message_id if key == JOB else None
         self._publish(client, error_envelope(status, message, self._now_ms(), correlation, key))
         self._end(client)
 
-    def _end(self, client: _Client) -> None:
+    def _end(self, client: Client) -> None:
         """A queue without consumer is not deleted with its channel (dmq.md 2.4), so it is deleted here."""
         if client.channel.is_open:
             client.channel.queue_delete(client.queue)
             client.channel.close()
 
-    def _delivered(self, client: _Client) -> Callable[..., None]:
+    def _delivered(self, client: Client) -> Callable[..., None]:
         def delivered(
             _: Channel, deliver: pika.spec.Basic.Deliver, properties: pika.BasicProperties, body: bytes
         ) -> None:
@@ -233,7 +220,7 @@ class DmqServer:
 
         return delivered
 
-    def _take(self, client: _Client, envelope: Envelope) -> None:
+    def _take(self, client: Client, envelope: Envelope) -> None:
         job = client.job
         if job is None or job.over:
             return
@@ -243,12 +230,12 @@ class DmqServer:
         else:
             self._tidy(client)
 
-    def _tidy(self, client: _Client) -> None:
+    def _tidy(self, client: Client) -> None:
         """End the channel of a job that is over."""
         if client.job is not None and client.job.over:
             self._end(client)
 
-    def _set(self, client: _Client, drf: str, envelope: Envelope, reason: str) -> None:
+    def _set(self, client: Client, drf: str, envelope: Envelope, reason: str) -> None:
         if client.job is not None and not client.job.over and client.channel.is_open:
             client.job.setting(drf, envelope, reason, self._now_ns(), self._clock.monotonic())
 
@@ -289,7 +276,7 @@ class DmqServer:
                 for envelope in held:
                     self._take(client, envelope)
 
-    def _publish(self, client: _Client, envelope: Envelope) -> None:
+    def _publish(self, client: Client, envelope: Envelope) -> None:
         if self._fault in (Fault.SILENT, Fault.HANG) or not client.channel.is_open:
             return
         if self._fault is Fault.GARBAGE and envelope.body:

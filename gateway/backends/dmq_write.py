@@ -35,8 +35,11 @@ class Wish(Turn):
         self.timer: object | None = None
 
     def ready(self, session: Session) -> None:
-        """See Turn; PENDING may come again, the setting goes out once."""
+        """See Turn; PENDING may come again, the setting goes out once, and never after the caller has gone."""
         if self.published or session.channel is None:
+            return
+        if self._writer.late(self):
+            self.expire()
             return
         try:
             self.published = session.channel.set(self.entry, self._body, str(uuid.uuid4()))
@@ -137,7 +140,7 @@ class Writer:
 
     def begin(self, wish: Wish) -> None:
         """Try to get a session for it; on the thread of the line, as all that follows."""
-        if self._line.now() >= wish.deadline:
+        if self.late(wish):
             wish.expire()
             return
         if wish.timer is None:
@@ -150,6 +153,10 @@ class Writer:
         if not self.sessions.lend(wish.entry, wish):
             wish.attempts -= 1
             self._starved.append(wish)
+
+    def late(self, wish: Wish) -> bool:
+        """Whether its time is over."""
+        return self._line.now() >= wish.deadline
 
     def finished(self, wish: Wish, usable: bool) -> None:
         """The next of its device, and those that wait for a session."""

@@ -1,6 +1,6 @@
 """AlarmBlocks: what the alarm blocks of devices say now, and what that means for readings (values.md 9.3).
 
-Columns by row of the device table, on the loop only; a plan without alarm blocks costs nothing.
+Columns by row of the device table, on the loop only; a batch costs nothing while no device is in alarm.
 """
 
 import math
@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gateway.core.blocks import AnalogAlarm, DigitalAlarm
-from gateway.core.remembered import Remembered
-from gateway.core.severity import IN_ALARM, UDF, Alarm, Severity, block_columns
-from gateway.core.span import span_of
+from gateway.core.severity import IN_ALARM, Alarm, Severity, block_columns
 from gateway.plan.model import Kind, Plan
 from iocs.fast.rows import Alarms, Column
 
@@ -29,11 +27,11 @@ class AlarmBlocks:
         self._readings: dict[int, list[int]] = {}  # by row of a block: the rows of the readings that it judges
         self._low, self._high = np.full(size, math.nan), np.full(size, math.nan)  # of scalars
         self._analog, self._digital = np.zeros(size, bool), np.zeros(size, bool)  # in alarm now
-        self._status = np.full(size, UDF.status, np.uint16)  # without the blocks
-        self._severity = np.full(size, UDF.severity, np.uint16)
+        self._bad: set[int] = set()  # rows of readings in alarm
+        self._raised = np.zeros(size, bool)  # what is shown is more than the reading's own alarm, which is
+        self._status, self._severity = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
         self._scalar = np.zeros(size, bool)
         self._limits: dict[int, Limits] = {}
-        self._spans = Remembered(span_of)
         self._followers: dict[int, list[ShowLimits]] = {}
 
     def of(self, plan: Plan) -> None:
@@ -61,6 +59,7 @@ class AlarmBlocks:
             column = self._analog if isinstance(value, AnalogAlarm) else self._digital
             news = bool(column[row]) != bad
             column[row] = bad
+            (self._bad.add if self._analog[row] or self._digital[row] else self._bad.discard)(row)
             if isinstance(value, AnalogAlarm):
                 news = self._keep_limits(row, value) or news
             if news:
@@ -83,29 +82,33 @@ class AlarmBlocks:
 
     def judge(self, index: Index, value: Column, status: Alarms, severity: Alarms) -> tuple[Alarms, Alarms]:
         """STAT and SEVR of readings, raised where their device is in alarm; a worse alarm stays."""
-        if not self._readings:
+        if not self._bad:
             return status, severity
-        places = self._spans.of(index).index
-        self._status[places], self._severity[places] = status, severity
-        bad = (self._analog[places] | self._digital[places]) & (severity < Severity.MAJOR)
-        if not bad.any():
+        at = np.flatnonzero(self._analog[index] | self._digital[index])
+        if not len(at):
             return status, severity
-        rows, status, severity = index[bad], status.copy(), severity.copy()
-        status[bad] = np.where(
-            self._analog[rows], block_columns(value[bad], self._low[rows], self._high[rows]), IN_ALARM.status
-        )
-        severity[bad] = IN_ALARM.severity
+        self._raised[index[at]] = milder = severity[at] < Severity.MAJOR
+        at = at[milder]
+        rows, status, severity = index[at], status.copy(), severity.copy()
+        self._status[rows], self._severity[rows] = status[at], severity[at]
+        side = block_columns(value[at], self._low[rows], self._high[rows])
+        status[at] = np.where(self._analog[rows], side, IN_ALARM.status)
+        severity[at] = IN_ALARM.severity
         return status, severity
 
     def judge_one(self, row: int, alarm: Alarm) -> Alarm:
         """The same for a reading that is no scalar, or has no value: it has no side of the limits."""
+        self._raised[row] = raised = row in self._bad and alarm.severity < Severity.MAJOR
+        if not raised:
+            return alarm
         self._status[row], self._severity[row] = alarm.status, alarm.severity
-        in_alarm = self._analog[row] or self._digital[row]
-        return IN_ALARM if in_alarm and alarm.severity < Severity.MAJOR else alarm
+        return IN_ALARM
 
-    def again(self, row: int, value: float) -> Alarm:
-        """The alarm of a reading that was judged before, after news of its block."""
+    def again(self, row: int, value: float, shown: Alarm) -> Alarm:
+        """The alarm of a reading after news of its block; `shown` is what it showed before."""
+        alarm = Alarm(int(self._severity[row]), int(self._status[row])) if self._raised[row] else shown
         index = np.array([row], np.int32)
-        status, severity = self._status[index], self._severity[index]
+        status, severity = np.array([alarm.status], np.uint16), np.array([alarm.severity], np.uint16)
+        self._raised[row] = False
         status, severity = self.judge(index, np.array([value]), status, severity)
         return Alarm(int(severity[0]), int(status[0]))

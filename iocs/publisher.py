@@ -77,7 +77,7 @@ class Publisher:
         alarm = store.blocks.judge_one(row, alarm_of(reading.status, reading.value is not None, had_value))
         if isinstance(reading.value, AnalogAlarm | DigitalAlarm):
             for judged in store.blocks.take(row, reading.value):
-                self._alarm_alone(judged, store.blocks.again(judged, float(store.value[judged])))
+                self._alarm_alone(judged, store.blocks.again(judged, float(store.value[judged]), store.alarm(judged)))
         if reading.value is not None:
             store.stamp_ns[row] = reading.stamp_ns
             store.status[row], store.severity[row] = alarm.status, alarm.severity

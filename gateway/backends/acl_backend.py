@@ -14,7 +14,7 @@ from gateway.core.drf import DataRequest
 from gateway.core.drf_events import DEFAULT
 from gateway.core.errors import Closed
 from gateway.core.ports import Capabilities, Clock, Health, LinkState, Subscription
-from gateway.core.status import BAD_REQUEST, REQTMO, Status
+from gateway.core.status import BAD_REQUEST, DISCONNECTED, REQTMO, Status
 from gateway.core.values import Outcome, Reading, Setting, SettingResult
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker, Worker
@@ -177,11 +177,14 @@ class AclBackend:
                     return
                 deadline = self._clock.monotonic() + self._patience
                 found = self._retries.ask([command], deadline, self._patience).results[command]
+                now = self._clock.monotonic()
                 with self._lock:
-                    if isinstance(found, Failure):
-                        self._quarantine.failed(command, found, self._clock.monotonic())
-                    else:
+                    if not isinstance(found, Failure):
                         self._quarantine.released(command)
+                    elif found.status == DISCONNECTED:
+                        self._quarantine.postponed(command, now)
+                    else:
+                        self._quarantine.failed(command, found, now)
 
 
 def _commands(requests: Sequence[DataRequest]) -> list[Command]:

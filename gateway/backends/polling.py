@@ -142,7 +142,7 @@ class Polling:
                 now = self._clock.monotonic()
                 if due := [entry for entry in self._entries.values() if entry.due <= now]:
                     for entry in due:
-                        entry.due = math.inf if entry.period_s is None else _next(now, entry.period_s)
+                        entry.due = _following(now, entry.period_s)
                     return due
                 soonest = min((entry.due for entry in self._entries.values()), default=math.inf)
                 self._changed.wait(min(_IDLE_S, soonest - now))
@@ -168,3 +168,8 @@ class Polling:
 def _next(now: float, period_s: float) -> float:
     """The next time on the grid of a period, which all requests of that period share."""
     return (math.floor(now / period_s) + 1) * period_s
+
+
+def _following(now: float, period_s: float | None) -> float:
+    """When one that is read now is due again; who begins shortly before a time of the grid is not read twice."""
+    return math.inf if period_s is None else _next(now + period_s / 4, period_s)

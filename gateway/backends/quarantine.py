@@ -36,6 +36,11 @@ class Quarantine(Generic[Item, Reason]):
         until = now + self._backoff.delay(attempts, self._chance())
         self._cases[item] = _Case(reason, attempts, until, now if case is None else case.asked)
 
+    def postponed(self, item: Item, now: float) -> None:
+        """It could not be tried: its reason is still the old one."""
+        if (case := self._cases.get(item)) is not None:
+            self.failed(item, case.reason, now)
+
     def released(self, item: Item) -> None:
         """It works, or nobody wants it any more."""
         self._cases.pop(item, None)

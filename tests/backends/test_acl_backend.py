@@ -275,3 +275,14 @@ def test_closing_frees_a_poll_that_waits(services: Services, make: Make) -> None
     assert time.monotonic() - begin < 2.0
     with pytest.raises(Closed):
         stream.get(1.0)
+
+
+def test_an_outage_does_not_change_what_is_said_of_a_bad_device(services: Services, make: Make) -> None:
+    backend = make(patience=0.5, retry=Backoff(first=0.2, cap=0.2))
+    stream = backend.watch(parse("Z:NOTFND@p,100"))
+    assert stream.get(2.0).others[0].reading.status == NOREC
+    services.faults.command("acl", "reset")
+    deadline = time.monotonic() + 2.5  # at least one attempt in vain
+    while time.monotonic() < deadline:
+        assert {other.reading.status for other in stream.get(0.5).others} <= {NOREC}
+    services.faults.command("acl", "none")

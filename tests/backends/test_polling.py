@@ -167,3 +167,15 @@ def test_a_poll_that_dies_begins_anew(service: Service, caplog: pytest.LogCaptur
         assert take(polling.watch(parse("M:OUTTMP@p,50")), 2.0)
         assert "the worker under-test-poll died" in caplog.text
         assert polling.close(2.0)
+
+
+def test_who_begins_shortly_before_a_time_of_the_grid_is_not_read_twice_in_a_row(
+    polling: Polling, service: Service
+) -> None:
+    clock = SystemClock()
+    time.sleep((0.45 - clock.monotonic() % 0.5) % 0.5)  # so that the next time of the grid comes in a moment
+    stream = polling.watch(parse("M:OUTTMP@p,500"))
+    begin = clock.monotonic()
+    while len(service.calls) < 2 and clock.monotonic() < begin + 3.0:
+        stream.get(0.05)
+    assert clock.monotonic() - begin > 0.3

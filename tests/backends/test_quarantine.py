@@ -44,3 +44,12 @@ def test_who_is_not_asked_for_is_forgotten() -> None:
     quarantine.reason("wanted", 500.0)
     assert quarantine.due(700.0) == ["wanted"]
     assert len(quarantine) == 1
+
+
+def test_who_could_not_be_tried_keeps_its_reason_and_waits_longer() -> None:
+    quarantine = made()
+    quarantine.postponed("a", 0.0)
+    assert len(quarantine) == 0
+    quarantine.failed("a", "unknown", 0.0)
+    quarantine.postponed("a", 5.0)
+    assert (quarantine.reason("a", 6.0), quarantine.next_due()) == ("unknown", 15.0)

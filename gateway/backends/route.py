@@ -1,6 +1,7 @@
 """RouteBackend: an ordered choice of backends as one Backend: read here and write there, fail over and return."""
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ from gateway.backends.route_outlet import Tally
 from gateway.backends.route_stream import Failover, RouteSubscription
 from gateway.backends.steering import may_go_elsewhere, unanswered
 from gateway.core.drf import DataRequest
+from gateway.core.errors import Closed
 from gateway.core.ports import Backend, Capabilities, Clock, Health, LinkState, Subscription
 from gateway.core.route import Names, Route
 from gateway.core.values import Reading, Setting, SettingResult
@@ -36,7 +38,10 @@ class RouteBackend:
         self._backends = {name: backends[name] for name in route.names}
         self._lost_at = dict.fromkeys(route.names, -math.inf)  # s, monotonic: of one-shot calls
         self._slots: dict[DataRequest, int] = {}
-        self._stream: RouteSubscription | None = None
+        self._stream: RouteSubscription | None = None  # the newest: a gateway has one for each route
+        self._lock = threading.Lock()  # of the streams
+        self._streams: list[RouteSubscription] = []
+        self._closed = False
         self.tally = Tally()
 
     @property
@@ -82,12 +87,18 @@ class RouteBackend:
 
     def watch(self, requests: Sequence[DataRequest]) -> Subscription:
         """See the port."""
+        self._check()
         if len(self._route.read) == 1:
             return self._backends[self._route.read[0]].watch(requests)
         backends = [self._backends[name] for name in self._route.read]
         stream = RouteSubscription(backends, requests, self._clock, self._when, self.tally, self._switched)
         self._slots = {request: slot for slot, request in enumerate(requests)}
         self._stream = stream
+        with self._lock:
+            self._streams = [*(one for one in self._streams if not one.closed), stream]
+            closed = self._closed
+        if closed:
+            stream.close()
         return stream
 
     def health(self) -> Health:
@@ -104,9 +115,16 @@ class RouteBackend:
         )
 
     def close(self) -> None:
-        """End its stream; its backends belong to whoever opened them."""
-        if self._stream is not None:
-            self._stream.close()
+        """End its streams; its backends belong to whoever opened them."""
+        with self._lock:
+            self._closed = True
+            streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Closed(f"the route {self.name} is closed")
 
     def _in_turn(
         self,
@@ -121,6 +139,7 @@ class RouteBackend:
 
         `whole`: a call goes on only when all of it is open still.
         """
+        self._check()
         deadline = self._clock.monotonic() + timeout
         answers: dict[int, Answer] = {}
         left = list(range(len(items)))

@@ -96,6 +96,11 @@ class RouteSubscription:
         with self._lock:
             return sum(feed.dropped + (feed.stream.dropped if feed.stream is not None else 0) for feed in self._feeds)
 
+    @property
+    def closed(self) -> bool:
+        """Whether somebody has closed it."""
+        return self._closed
+
     def serving(self, slot: int) -> str:
         """The name of the backend that serves the slot; from any thread."""
         return self._feeds[int(self._steering.serving[slot])].backend.name
@@ -107,12 +112,12 @@ class RouteSubscription:
 
     def get(self, timeout: float) -> ReadingBatch:
         """See the port: the next batch of the feeds that serve."""
-        left = timeout
+        end, left = self._clock.monotonic() + timeout, timeout
         while not self._outlet.ready:
             wait = min(left, _SLICE if len(self._open_feeds()) > 1 else _LONGEST)
-            self._round(wait)
-            left -= wait
-            if left <= 0:
+            if not self._round(wait):
+                left -= wait
+            if left <= 0 or self._clock.monotonic() >= end:
                 break
         return self._outlet.take() or EMPTY
 
@@ -127,8 +132,12 @@ class RouteSubscription:
     def _open_feeds(self) -> list[tuple[_Feed, Subscription]]:
         return [(feed, feed.stream) for feed in self._feeds if feed.stream is not None]
 
-    def _round(self, wait: float) -> None:
-        """Take what there is of every feed, waiting for one of them; then see whether somebody else should serve."""
+    def _round(self, wait: float) -> bool:
+        """Take what there is of every feed, waiting for one of them; then see whether somebody else should serve.
+
+        False when nothing came, for as long as `wait`.
+        """
+        came = False
         feeds = self._open_feeds()
         busiest = feeds[-1][0].place
         if len(feeds) > 1 and not self._outlet.waits:
@@ -136,11 +145,13 @@ class RouteSubscription:
         for feed, stream in feeds:
             batch = stream.get(wait if feed.place == busiest else 0.0)
             if len(batch):
+                came = True
                 self._take(feed, batch)
         now = self._clock.monotonic()
         if now - self._looked >= _LOOKS:
             self._looked = now
             self._look(now)
+        return came
 
     def _take(self, feed: _Feed, batch: ReadingBatch) -> None:
         now = feed.heard = self._clock.monotonic()

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from gateway.backends.open import open_backend
+from gateway.backends.route import RouteBackend
+from gateway.backends.route_stream import Failover
 from gateway.config.backend_url import SCHEMES, BackendUrl, Scheme
 from gateway.config.models import Auth, Jwt, Kerberos, Ssh
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Backend, DeviceInfoSource, Learning
+from gateway.core.route import Route
 from gateway.core.status import NOPROP, Status
 from gateway.runtime.amqp import Broker
 from gateway.runtime.clock import SystemClock
@@ -22,6 +25,7 @@ from simulator.facility import Facility, shipped_facility
 from simulator.in_process import InProcessBackend
 from simulator.services import Services
 from tests.support import grpc_engine
+from tests.support.ca_client import free_port
 from tests.support.kdc import Kdc
 from tests.support.leaks import check_leaks
 from tests.support.sshd import USER, Sshd, acl_command, make_key, running_sshd
@@ -38,6 +42,7 @@ class Side:
     facility: Facility
     unknown: Status = NOPROP  # of a device that there is not
     text_arrays: bool = True  # whether elements of text arrive one by one: ACL prints them as one text
+    name: str = "under-test"
     metadata: DeviceInfoSource | None = None  # who describes the devices, where that is not the backend
 
     @property
@@ -53,6 +58,27 @@ class Side:
 def _in_process(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
     del request
     yield Side(InProcessBackend("under-test", facility, CLOCK), facility)
+
+
+def _routed(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    """A route whose preferred backend works."""
+    del request
+    yield from _route(InProcessBackend("first", facility, CLOCK), facility)
+
+
+def _routed_on(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
+    """A route whose preferred backend is away: everything goes to the other one."""
+    del request
+    yield from _route(open_backend("first", BackendUrl("dpm+http", "127.0.0.1", free_port()), CLOCK), facility)
+
+
+def _route(first: Backend, facility: Facility) -> Iterator[Side]:
+    second = InProcessBackend("second", facility, CLOCK)
+    names = (first.name, second.name)
+    route = RouteBackend(Route(names, names), {"first": first, "second": second}, CLOCK, Failover())
+    yield Side(route, facility, name="first+second", metadata=second)
+    first.close()
+    second.close()
 
 
 def _over_dpm(request: pytest.FixtureRequest, facility: Facility) -> Iterator[Side]:
@@ -122,6 +148,8 @@ def scheme_of(way: str) -> Scheme:
 
 WAYS: dict[str, Callable[[pytest.FixtureRequest, Facility], Iterator[Side]]] = {
     "sim": _in_process,
+    "sim by a route": _routed,
+    "sim by a route whose first backend is away": _routed_on,
     "dpm+http": _over_dpm,
     "dpm+http with Kerberos": _with_kerberos,
     "dpm+grpc": _over_grpc,

@@ -276,7 +276,7 @@ def test_a_backend_that_cannot_write_refuses_each_setting_and_says_so(reading_on
 
 def test_every_backend_can_do_what_its_scheme_says(side: Side, request: pytest.FixtureRequest) -> None:
     can, said = side.backend.capabilities, scheme_of(request.node.callspec.params["side"]).capabilities
-    assert (side.backend.name, can, can.read, can.watch) == ("under-test", said, True, True)
+    assert (side.backend.name, can, can.read, can.watch) == (side.name, said, True, True)
 
 
 def test_devices_are_described_and_one_that_does_not_exist_has_a_reading_alone(describing: Side) -> None:

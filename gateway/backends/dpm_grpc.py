@@ -85,14 +85,14 @@ class DpmGrpcBackend:
         """Its figures; there is one connection at most."""
         states = self._watching.states
         if not states:
-            state = LinkState.UP if self._link.open else LinkState.DISCONNECTED
+            state = LinkState.UP if self._link.up else LinkState.DISCONNECTED
         elif all(found is LinkState.UP for found in states):
             state = LinkState.UP
         else:
             state = LinkState.DEGRADED if LinkState.UP in states else LinkState.CONNECTING
         return Health(
             state,
-            int(self._link.open),
+            int(self._link.up),
             self._watching.requests,
             self._watching.reconnects,
             max(self._watching.last_error, self._reader.last_error, self._writer.last_error)[1],

@@ -38,7 +38,7 @@ class ReadCall:
     ) -> None:
         self.channel, self.metadata = channel, metadata
         self._link, self._bell = link, bell
-        self._replies: deque[bytes] = deque()
+        self._replies: deque[bytes] = deque(maxlen=BOUND)
         self.dropped = 0  # replies that nobody took in time
         self.ended = False  # nothing more comes; replies may still wait
         self.failure: Failure | None = None  # None when the server closed it as it should
@@ -50,9 +50,7 @@ class ReadCall:
         failure = None
         try:
             for reply in self._call:
-                if len(self._replies) >= BOUND:
-                    self._replies.popleft()
-                    self.dropped += 1
+                self.dropped += len(self._replies) == BOUND
                 self._replies.append(reply)
                 if len(self._replies) <= 1:  # looked at afterwards: who takes them meanwhile need not be told
                     self._bell.ring()

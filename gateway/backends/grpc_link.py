@@ -103,9 +103,9 @@ class GrpcLink:
         self._closed = False
 
     @property
-    def open(self) -> bool:
-        """Whether there is a channel."""
-        return self._channel is not None
+    def up(self) -> bool:
+        """Whether there is a channel over which the server has answered."""
+        return self._channel is not None and self._healthy_since is not None
 
     def retry_in(self) -> float:
         """Seconds until a channel may be made again; 0 when there is one, or now."""

@@ -61,7 +61,7 @@ class GrpcWatchList(ListWorker):
         self._timeouts, self._chance = timeouts, chance
         self._slow = Backoff()  # for what is wrong with the server and not with the link
         self._failures = 0
-        self._fresh = True  # the next call is the first, or the first after a loss
+        self._fresh = True  # no answer yet, or none since the last loss
         self._refs: Ints = np.zeros(0, np.int64)  # of the running call, by index
         self._begun = self._heard = self._values = 0.0  # when the call began, anything came, a value came; monotonic
         self._delivered = np.zeros(0, np.bool_)  # by index, in this call
@@ -101,9 +101,6 @@ class GrpcWatchList(ListWorker):
         self._feeds.gone.clear()
         request = daq.encode_read(one.sent() for one in requests)
         call = self._begin(channel, request, self._identity.for_reading(), "reader")
-        self.reconnects += self._fresh
-        self._fresh = False
-        self.connected = True
         try:
             return self._follow(call, token)
         finally:
@@ -175,6 +172,8 @@ class GrpcWatchList(ListWorker):
     def _answered(self) -> None:
         """The server lives."""
         self._heard = self._clock.monotonic()
+        self.reconnects += self._fresh
+        self._fresh, self.connected = False, True
         self._link.answered()
         self._feeds.came_up(self.reconnects > 0)
 

@@ -11,6 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.backends.acl_batches import Batches
 from gateway.backends.acl_http import HttpSession
@@ -293,3 +295,58 @@ def test_the_vectors_of_requests_go_out_as_they_are() -> None:
                     session.run(script, soon())
         session.close()
     assert [asked.split()[1].decode() for asked in peer.asked] == [f"{PATH}?{query}" for query in queries]
+
+
+class Blunt:
+    """Answers every connection with the same bytes, and closes it."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self.port: int = self._listener.getsockname()[1]
+        self.worker = Worker("blunt", self._run)
+        self.worker.start()
+
+    def _run(self, stop: StopToken) -> None:
+        with self._listener:
+            while not stop.stopped():
+                try:
+                    link, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                with link:
+                    link.settimeout(2.0)
+                    link.recv(65536)
+                    link.sendall(self.answer)
+
+
+@pytest.fixture(scope="module")
+def blunt() -> Iterator[Blunt]:
+    made = Blunt()
+    yield made
+    assert made.worker.stop(3.0)
+
+
+PARTS = [
+    b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 ", b"200", b" \r\n", b"\r\n", b"Content-Length: 5\r\n",
+    b"Content-Length: -5\r\n",
+    b"Content-Length: 99999999999999999999\r\n", b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n", b"zz\r\n",
+    b"-1\r\n", b"0\r\n\r\n", b"\xff\xfe", b"\0", b"X: " + b"a" * 70000 + b"\r\n", b"A: b\r\n" * 120,
+    b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/0.9", b"Connection: close\r\n", b"hello", b" folded\r\n", b":\r\n",
+    b"HTTP/1.1 999999 X\r\n", b"HTTP/1.1 204 N\r\n", b"ICY 200 OK\r\n",
+]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.booleans(), st.lists(st.sampled_from(PARTS) | st.binary(max_size=20), max_size=8))
+def test_any_bytes_are_a_text_or_a_documented_trouble(blunt: Blunt, begins_well: bool, parts: list[bytes]) -> None:
+    blunt.answer = (PARTS[0] if begins_well else b"") + b"".join(parts)
+    session = HttpSession("127.0.0.1", blunt.port, PATH, CLOCK)
+    try:
+        assert isinstance(session.run(["read Z:ACLTST"], soon()), str)
+    except AclTrouble as trouble:
+        assert "\n" not in str(trouble).strip()
+        assert len(str(trouble)) < 500
+    finally:
+        session.close()

@@ -20,7 +20,7 @@ from gateway.access.judge import Layer, Refusal
 from gateway.core.drf import Property
 from gateway.core.errors import Refused
 from gateway.core.ports import Clock
-from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat, alarm_of
+from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.core.status import REQTMO
 from gateway.core.values import Setting
 from gateway.core.write_state import WriteState
@@ -216,4 +216,4 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         self.ioc.store.follow(row, show)
         now = self.ioc.table.snapshot(row)
         if now.seen:
-            show(now.value, now.stamp_ns, alarm_of(now.status, now.has_value, now.value is not None))
+            show(now.value, now.stamp_ns, self.ioc.store.alarm(row))  # which the alarm block has judged

@@ -7,11 +7,13 @@ from tests.iocs.serving import Serving
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if hasattr(metafunc.module, "Serving") or hasattr(metafunc.module, "connected"):
-        metafunc.fixturenames.append("way")
         metafunc.parametrize("way", ["rows", "ordinary"], indirect=True)
 
 
-@pytest.fixture
+@pytest.fixture(
+    autouse=True
+)  # or else pytest makes it for tests only that ask for it, and runs the others twice the same
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(Serving, "fast", request.param == "rows")
-    return str(request.param)
+    chosen = str(getattr(request, "param", "rows"))
+    monkeypatch.setattr(Serving, "fast", chosen == "rows")
+    return chosen

@@ -168,7 +168,8 @@ def test_a_client_that_leaves_leaves_nothing_behind() -> None:
                 break
             bystander.settle()
         assert 1 == served.on_loop(lambda: len(served.server.circuits))
-        assert (0, 0) == served.on_loop(lambda: (len(served.store._listeners), len(served.store._followers)))
+        followers = 0 if served.fast else 1  # the channel itself, for as long as the gateway lives
+        assert (0, followers) == served.on_loop(lambda: (len(served.store._listeners), len(served.store._followers)))
 
 
 @pytest.mark.parametrize(

@@ -257,8 +257,8 @@ def test_a_limit_of_the_alarm_block_that_a_client_changes_keeps_its_severity() -
 def test_a_plain_scalar_whose_fields_nobody_asks_for_stays_a_row() -> None:
     with connected(OUTSIDE) as (served, client):
         channel = client.create("M:OUTTMP")
-        for mask in (5, 7):
-            client.subscribe(channel, 20 if mask == 5 else 16, mask=mask)
+        first = [client.subscribe(channel, data_type, mask=mask) for data_type, mask in ((20, 5), (6, 7))]
+        assert 2 == len(first)
         ca.search(served.port, ["M:OUTTMP.EGU", "M:OUTTMP.[0:1]"])
         client.get(channel), client.get_time(channel), client.settle()
         assert served.fast != ("M:OUTTMP" in served.on_loop(lambda: set(served.channels._whole)))

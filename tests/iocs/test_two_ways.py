@@ -8,7 +8,7 @@ import pytest
 from gateway.core.status import DISCONNECTED, OK, Status
 from gateway.core.values import Value
 from tests.iocs import serving
-from tests.iocs.serving import ARRAY, READING, WRITABLE
+from tests.iocs.serving import ARRAY, READING, WRITABLE, connected
 from tests.support.ca_client import Message
 from tests.support.leaks import no_leaks as no_leaks
 
@@ -55,3 +55,8 @@ def test_a_client_gets_the_same_bytes_both_ways(monkeypatch: pytest.MonkeyPatch)
     assert {key: len(found) for key, found in ordinary.items()} == {key: len(found) for key, found in rows.items()}
     assert 5 < len(rows["M:OUTTMP", 20, 5])
     assert ordinary == rows
+
+
+def test_a_test_of_a_served_plan_runs_the_way_that_its_name_says(request: pytest.FixtureRequest) -> None:
+    with connected() as (served, _):
+        assert request.node.name.endswith("[rows]" if served.ioc.fast else "[ordinary]")

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 
 from gateway.app.commands.run import serve_until
@@ -18,7 +19,12 @@ from simulator.facility import Facility, shipped_facility
 from simulator.services import Services
 
 HOST = "127.0.0.1"
-DPM_PORT = 6802
+SERVICES = {  # by the keys of a ready file: the usual port, and what it is
+    "dpm_http": (6802, "the simulated DPM"),
+    "dpm_grpc": (50051, "the simulated DPM over gRPC"),
+    "devdb": (50052, "the simulated device database"),
+    "acl": (8081, "the simulated ACL"),
+}
 CA_PORT = 5064
 
 
@@ -35,18 +41,17 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     ca_port = _ca_port(environment)
     environment["EPICS_CAS_SERVER_PORT"] = str(ca_port)
-    services = Services(facility, clock, {"dpm_http": _free(DPM_PORT, "the simulated DPM")})
+    services = Services(facility, clock, {key: _free(port, what) for key, (port, what) in SERVICES.items()})
     services.start()
     try:
         with StopSignal() as stop, suppress(Stopped):
-            dpm = services.addresses["dpm_http"]
-            config = load(demo_config(facility, dpm), "demo", {}, _no_include)
+            config = load(demo_config(facility, services.addresses), "demo", {}, _no_include)
             gateway = gateway_of(config, clock, environment, stop)
 
             def ready(what: Ready) -> None:
                 if args.ready_file:
-                    write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs, dpm_http=dpm)
-                print(welcome(what, dpm), flush=True)
+                    write_ready(args.ready_file, ca_port=what.ca_port, pvs=what.pvs, **services.addresses)
+                print(welcome(what, services.addresses), flush=True)
 
             asyncio.run(serve_until(stop, gateway, ready))
     finally:
@@ -54,12 +59,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def demo_config(facility: Facility, dpm: str) -> str:
-    """The configuration of the demo: every device of the facility, over DPM/HTTP."""
+def demo_config(facility: Facility, addresses: Mapping[str, str]) -> str:
+    """The configuration of the demo: every device of the facility, over DPM/HTTP, and over gRPC when that is lost."""
     lines = [
         "gateway: {name: GW1, interfaces: [127.0.0.1], writes: on}",
-        f'backends: {{dpm: {{url: "dpm+http://{dpm}"}}}}',
-        'metadata: {url: "sim:"}',
+        "backends:",
+        f'  dpm: {{url: "dpm+http://{addresses["dpm_http"]}"}}',
+        f'  grpc: {{url: "dpm+grpc://{addresses["dpm_grpc"]}"}}',
+        f'metadata: {{url: "devdb+grpc://{addresses["devdb"]}", cache: off}}',
         "devices:",
     ]
     for name in facility.devices:
@@ -69,16 +76,20 @@ def demo_config(facility: Facility, dpm: str) -> str:
         length = info.reading.length if info.reading and not info.reading.text else 1
         span = f"[0:{length - 1}]" if length > 1 else ""
         writable = str(info.setting is not None or bool(info.commands)).lower()
-        lines.append(f'  - {{device: "{name}{span}", event: "{spec.event}", writable: {writable}}}')
+        served = f'event: "{spec.event}", backend: [dpm, grpc], writable: {writable}'
+        value = info.reading or info.setting
+        digits = f", precision: {value.precision}" if value is not None else ""  # the database has none (devdb.md 3.2)
+        lines.append(f'  - {{device: "{name}{span}", {served}{digits}}}')
     return "\n".join(lines) + "\n"
 
 
-def welcome(what: Ready, dpm: str) -> str:
+def welcome(what: Ready, addresses: Mapping[str, str]) -> str:
     """What a person sees, with three lines to paste."""
     port = f"EPICS_CA_SERVER_PORT={what.ca_port} " if what.ca_port != CA_PORT else ""
     client = f"{port}EPICS_CA_ADDR_LIST={HOST} EPICS_CA_AUTO_ADDR_LIST=NO .venv/bin/caproto"
     return (
-        f"acgate demo: {what.pvs} PVs on Channel Access port {what.ca_port}; simulated DPM on {dpm}\n"
+        f"acgate demo: {what.pvs} PVs on Channel Access port {what.ca_port}\n"
+        f"Simulated services: {', '.join(f'{key} {addresses[key]}' for key in SERVICES)}\n"
         "Paste into another terminal (caget, caput and camonitor of EPICS base do as well):\n"
         f"  read:     {client}-get M:OUTTMP\n"
         f"  write:    {client}-put Z:ACLTST:SP 42\n"

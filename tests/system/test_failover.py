@@ -13,7 +13,7 @@ from tests.support.processes import HOST, Json, Running, Site, until
 
 TIMES = 10
 HOLD = 2.0  # s, for the test: long enough to be seen, short enough to be waited for
-GAP = 3.0  # s between two values of a PV while its backend changes: the loss is noticed, the other one is asked
+GAP = 2.0  # s between two values of a PV while its backend changes: the loss is noticed, the other one is asked
 LOAD = ("--synthetic", "300", "--rate", "10")  # 3000 readings a second through the gateway
 WATCHED = [*(f"S:D{number:05d}" for number in (0, 1, 100, 299)), "M:OUTTMP"]
 WHO = ["S:D00000:GW:BACKEND", "M:OUTTMP:GW:BACKEND"]

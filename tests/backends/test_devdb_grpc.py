@@ -15,7 +15,11 @@ from gateway.wire.devdb import BitRecord, CommandRecord, PropertyRecord
 from simulator.devdb_server import DevdbManners, DevdbServer
 from simulator.facility import Facility, shipped_facility
 from simulator.faults import Faults
+from tests.support import grpc_engine
 from tests.support.leaks import no_leaks as no_leaks
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+grpc_engine.begin()
 
 PATIENCE = 20.0
 NAMES = ("M:OUTTMP", "Z:ACLTST", "N:H801", "Z:NOTFND")

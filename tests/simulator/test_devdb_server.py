@@ -16,6 +16,11 @@ from simulator.devdb_records import DevdbRecords
 from simulator.devdb_server import DevdbManners, DevdbServer
 from simulator.facility import load_facility, shipped_facility
 from simulator.faults import Faults
+from tests.support import grpc_engine
+from tests.support.leaks import no_leaks as no_leaks
+
+pytestmark = pytest.mark.usefixtures("no_leaks")
+grpc_engine.begin()
 
 PATIENCE = 5.0
 T = TypeVar("T")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 LONGEST = 256  # characters of what is looked up
+MOST_DOTS = 16  # at which a name is cut; each cut is a look into the plan
 _REST = re.compile(r"(?P<field>[A-Z][A-Z0-9]*)?(?P<long>\$)?(?P<filters>[\[{].*)?", re.DOTALL)
 
 
@@ -25,12 +26,14 @@ def readings(name: str) -> Iterator[Asked]:
     if len(name) > LONGEST:
         return
     yield Asked(name)
-    at = name.find(".")
-    while at > 0:
+    at = -1
+    for _ in range(MOST_DOTS):
+        at = name.find(".", at + 1)
+        if at < 1:
+            break
         found = _REST.fullmatch(name, at + 1)
         if found is not None:
             field = found["field"] or ""
             yield Asked(name[:at], "" if field == "VAL" else field, found["long"] is not None, found["filters"] or "")
-        at = name.find(".", at + 1)
     if name.endswith("$"):
         yield Asked(name[:-1], long_string=True)

@@ -27,3 +27,7 @@ from iocs.pv_name import Asked, readings
 def test_a_name_is_read_as_it_stands_first_and_then_cut_at_its_dots(name: str, expected: list[Asked]) -> None:
     as_it_stands = [] if len(name) > 256 else [Asked(name)]
     assert [*as_it_stands, *expected] == list(readings(name))
+
+
+def test_a_name_of_very_many_dots_is_cut_at_a_few() -> None:
+    assert 17 == len(list(readings("x" + ".{" * 100)))

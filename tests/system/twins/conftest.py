@@ -84,12 +84,14 @@ def _text(value: Any) -> Any:
 class Twins:
     """Both servers, and what is told to both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fast: bool) -> None:
         self._open = ExitStack()
         self.site = self._open.enter_context(Site(folder))
         self.ioc = SoftIoc(self.site, self.site.ca_port)
         self._open.callback(self.ioc.running.close)
-        self.served = self._open.enter_context(Serving(planned(*ENTRIES)))
+        served = Serving(planned(*ENTRIES))
+        served.fast = fast
+        self.served = self._open.enter_context(served)
         self.ioc.ready()
         self.c = self._open.enter_context(CaClient(self.site.ca_port))
         self.g = self._open.enter_context(self.served.client())
@@ -147,8 +149,9 @@ class Twins:
 LOST = DISCONNECTED
 
 
-@pytest.fixture(scope="module")
-def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
-    with Twins(tmp_path_factory.mktemp("twins")) as made:
+@pytest.fixture(scope="module", params=["rows", "ordinary"])
+def twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """With plain scalars as rows, and with everything the ordinary way."""
+    with Twins(tmp_path_factory.mktemp("twins"), request.param == "rows") as made:
         made.begin()
         yield made

@@ -61,7 +61,7 @@ def test_write_prints_what_became_of_the_setting(capsys: pytest.CaptureFixture[s
     [
         (["M~OUTTMP", "x", *SIM], "DESCRIPTION cannot be set"),
         (["M:OUTTMP.RAW", "xyz", *SIM], "write RAW values in hexadecimal"),
-        (["M:OUTTMP", "1", "--backend", "acl+https://h/x"], "is not part of this version"),
+        (["M:OUTTMP", "1", "--backend", "acl+https://h/x"], "cannot write; name a backend that can"),
     ],
 )
 def test_what_cannot_be_written_is_refused(argv: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

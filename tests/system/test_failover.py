@@ -1,6 +1,7 @@
 """The preferred of two DPM servers is killed and restored ten times under load: nobody but `:GW:BACKEND` notices."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -134,6 +135,9 @@ def test_one_that_freezes_is_replaced_and_when_both_are_gone_clients_are_told(st
     stage.first.process.send_signal(signal.SIGSTOP)  # its connections stay, and nothing comes
     assert until(lambda: stage.all_from("b"), 10), stage.gateway.report()
     assert until(lambda: stage.fresh(time.time() - 1.0), 10), stage.gateway.report()
+    asked = stage.site.tool("caproto-get", "--no-repeater", "-S", "GW1:ROUTE:a+b:SERVING")
+    assert asked.wait(20) == 0, asked.report()
+    assert re.search(r"GW1:ROUTE:a\+b:SERVING +b \d+\W", asked.out), asked.out
     stage.second.kill()
     assert until(lambda: all(stage.look()[name][-1]["severity"] == INVALID for name in WATCHED), 10)
     back = time.time()

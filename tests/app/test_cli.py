@@ -47,7 +47,7 @@ def test_no_command_gives_the_help_and_exit_code_2(capsys: pytest.CaptureFixture
         (["run", "absent.yaml", "--shard", "1/2"], "--shard is not in this version"),
         (["read", "M:X"], "required: --backend"),
         (["read", "M:X", "--backend", "dpn+http://h"], "did you mean 'dpm+http'?"),
-        (["read", "M:X", "--backend", "devdb+grpc://h"], "devdb+grpc is not part of this version"),
+        (["read", "M:X", "--backend", "devdb+grpc://h"], "is the device database, which belongs to metadata"),
         (["read", "M:X", "--backend", "sim:", "--timeout", "0"], "'0' is no time; write seconds"),
         (["read", "M:X", "--backend", "sim:absent.yaml"], "absent.yaml: cannot be read"),
         (["watch", "M:X", "--backend", "sim:", "--bogus"], "unrecognized arguments: --bogus"),

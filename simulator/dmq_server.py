@@ -154,6 +154,8 @@ class DmqServer:
 
         def declared(found: "pika.frame.Method[pika.spec.Queue.DeclareOk]") -> None:
             client.queue = found.method.queue
+            if not client.channel.is_open:  # answers still come to a channel that is closing
+                return
             client.channel.queue_bind(client.queue, client.exchange, SETTING_PREFIX + "#")
             client.channel.queue_bind(client.queue, client.exchange, BEAT)
             client.channel.queue_bind(client.queue, client.exchange, DROP, callback=lambda _: bound())

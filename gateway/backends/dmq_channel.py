@@ -23,6 +23,7 @@ from gateway.wire.dmq_states import State
 
 TOPIC = "amq.topic"
 APPLICATION = "acgate"
+LINGER = 5.0  # s for the first answer to a job that nobody wants any more
 
 
 class Listener(Protocol):
@@ -61,6 +62,7 @@ class JobChannel:
         self._context: Initiator | None = None
         self._unacknowledged = 0  # the newest delivery tag
         self._asked = False  # the INIT is out, and the exchange is there
+        self._leaving = 0.0  # nobody listens any more; the latest end, in monotonic seconds
         self._over = False
 
     @property
@@ -95,13 +97,16 @@ class JobChannel:
         channel.add_on_return_callback(self._returned)
 
         def declared(found: "pika.frame.Method[pika.spec.Queue.DeclareOk]") -> None:
+            if self._over or not self._sendable:  # answers still come to a channel that is closing
+                return
             queue = found.method.queue
             channel.exchange_declare(self._exchange, "topic", auto_delete=True)
             channel.queue_bind(queue, self._exchange, f"{READING_PREFIX}#")
             channel.queue_bind(queue, self._exchange, "Q", callback=lambda _: bound(queue))
 
         def bound(queue: str) -> None:
-            self._signer.init(init, lambda signed, context, reason: self._ask(queue, signed, context, reason))
+            if not self._over:
+                self._signer.init(init, lambda signed, context, reason: self._ask(queue, signed, context, reason))
 
         channel.queue_declare("", exclusive=True, auto_delete=True, callback=declared)
 
@@ -140,13 +145,26 @@ class JobChannel:
     def tick(self) -> None:
         """Heartbeats of this end, and the silence of the other."""
         now = self._now()
-        if self._job.lost(now):
+        if self._leaving and now >= self._leaving:
+            self.end()
+        elif self._job.lost(now):
             self._lose(DISCONNECTED, f"the DMQ server was silent for {self._job.silence:g} s")
         elif self._asked and self._sendable and self._job.beats(now):
             self._publish(self._exchange, self._job.beat())
 
     def close(self) -> None:
-        """The end that was wanted: nothing more is heard."""
+        """The end that was wanted: nothing more is heard.
+
+        A job that nobody has answered yet lingers a little, since its server may not be bound yet: a D that nobody
+        gets would leave the job to the server's idle limit.
+        """
+        if self._asked and self._job.state is State.ASKED and not self._over:
+            self._leaving = self._leaving or self._now() + LINGER
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """The same at once."""
         if self._over:
             return
         drop = self._job.drop()
@@ -163,7 +181,8 @@ class JobChannel:
     def _lose(self, status: Status, reason: str) -> None:
         if not self._over:
             self._finish()
-            self._listener.lost(status, reason)
+            if not self._leaving:
+                self._listener.lost(status, reason)
 
     def _publish(self, exchange: str, envelope: Envelope) -> None:
         assert self._channel is not None
@@ -195,9 +214,10 @@ class JobChannel:
         if self._over:
             return
         event = self._job.receive(Envelope.of(deliver.routing_key or "", properties, body), self._now())
-        if event is None:
-            return
-        self._listener.heard(event)
+        if self._leaving and event is not None:
+            self.end()
+        elif event is not None:
+            self._listener.heard(event)
         if self._job.state is State.OVER and not self._over:
             self._finish()
 

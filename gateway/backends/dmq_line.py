@@ -81,7 +81,7 @@ class Line:
 
     def _drop_all(self) -> None:
         for job in list(self._jobs):
-            job.close()
+            job.end()
 
     def post(self, action: Callable[[], None]) -> None:
         """Do something on the thread of the line."""

@@ -80,6 +80,16 @@ def test_many_callers_at_once_each_get_their_own_answers_and_leave_nothing_open(
     assert until(lambda: stage.server.jobs == 1, IN_TIME)  # the one session
 
 
+def test_calls_that_end_before_their_job_is_made_cost_nobody_the_connection(stage: Stage) -> None:
+    for number in range(60):
+        stage.backend.read(parse("M:OUTTMP"), number / 5000)
+        stage.backend.write([setting(f"Z:ACLTS{number % 2}", 1.0)], number / 5000)
+        stage.backend.watch(parse("M:OUTTMP")).close()
+    assert stage.backend.read(parse("M:OUTTMP"), 5.0)[0].status.good
+    assert stage.backend.health().reconnects == 0
+    assert until(lambda: stage.server.jobs == stage.backend.counts()["SESSIONS"], IN_TIME)
+
+
 def test_one_request_that_the_server_does_not_parse_spoils_none(stage: Stage) -> None:
     readings = stage.backend.read(parse("M:OUTTMP", FOREIGN, "G:AMANDA", "N|LGXS"), 5.0)
     assert [reading.status.good for reading in readings] == [True, False, True, True]

@@ -42,6 +42,7 @@ MaxStartups 100
 LogLevel VERBOSE
 ForceCommand {command}
 """
+_PATIENT = "PerSourcePenalties no\n"  # 9.8 and newer: whoever failed to log in before is let try again
 
 
 def program(name: str) -> str:
@@ -89,8 +90,7 @@ class Sshd:
             _SEPARATION.mkdir(mode=0o755, exist_ok=True)
         for _ in range(_ATTEMPTS):
             self.port = self.port or _free_port()
-            config = self.folder / "sshd_config"
-            config.write_text(_CONFIG.format(port=self.port, folder=self.folder, command=self._command), "utf-8")
+            config = self._written_config()
             with (self.folder / "log").open("ab") as said:
                 self._process = subprocess.Popen(
                     [program("sshd"), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=said, stderr=said
@@ -99,6 +99,17 @@ class Sshd:
                 return
             self.port = 0
         raise AssertionError(f"sshd did not start: {self.said()}")
+
+    def _written_config(self) -> Path:
+        """The config, with the word that older servers do not know where it is known."""
+        config = self.folder / "sshd_config"
+        plain = _CONFIG.format(port=self.port, folder=self.folder, command=self._command)
+        for text in (_PATIENT + plain, plain):
+            config.write_text(text, "utf-8")
+            checked = subprocess.run([program("sshd"), "-t", "-f", str(config)], capture_output=True, timeout=_PATIENCE)
+            if checked.returncode == 0:
+                break
+        return config
 
     def _answers(self) -> bool:
         assert self._process is not None

@@ -76,6 +76,7 @@ class RouteSubscription:
         switched: Callable[[], None],
     ) -> None:
         count = len(requests)
+        self._name = "+".join(backend.name for backend in backends)
         self._tell_switched = switched
         self._requests, self._clock, self._when, self._tally = tuple(requests), clock, when, tally
         self._all = np.arange(count)
@@ -183,7 +184,9 @@ class RouteSubscription:
         serving = self._steering.serving[switched]
         for place in np.unique(serving).tolist():
             feed, slots = self._feeds[place], switched[serving == place]
-            _log.warning("%s serves %d of %d requests now", feed.backend.name, len(slots), len(self._all))
+            _log.warning(
+                "%s: %s serves %d of %d requests now", self._name, feed.backend.name, len(slots), len(self._all)
+            )
             self._outlet.put(feed.newest.of(slots, self._outlet.hand_over(slots, now)))
 
     def _look(self, now: float) -> None:
@@ -206,7 +209,7 @@ class RouteSubscription:
             return
         self._steering.lost(feed.place, slots)
         text = f"nothing has come from {feed.backend.name} for {self._patience:g} s"
-        _log.warning("%s", text)
+        _log.warning("%s: %s", self._name, text)
         stamp_ns = self._clock.now_ns()
         for slot in slots[self._steering.serving[slots] == feed.place].tolist():
             self._outlet.lose(slot, Reading(self._requests[slot], None, stamp_ns, REQTMO, text), now)
@@ -244,7 +247,7 @@ class RouteSubscription:
         except AcgateError as error:
             if feed.place == 0:
                 raise
-            _log.warning("%s cannot take over: %s", feed.backend.name, error)
+            _log.warning("%s: %s cannot take over: %s", self._name, feed.backend.name, error)
             self._steering.lost(feed.place, self._all)
             return
         with self._lock:

@@ -206,7 +206,7 @@ class DmqServer:
 
     def _end(self, client: Client) -> None:
         """A queue without consumer is not deleted with its channel (dmq.md 2.4), so it is deleted here."""
-        if client.channel.is_open:
+        if client.channel.is_open and self._link.up:
             client.channel.queue_delete(client.queue)
             client.channel.close()
 
@@ -279,7 +279,7 @@ class DmqServer:
                     self._take(client, envelope)
 
     def _publish(self, client: Client, envelope: Envelope) -> None:
-        if self._fault in (Fault.SILENT, Fault.HANG) or not client.channel.is_open:
+        if self._fault in (Fault.SILENT, Fault.HANG) or not (client.channel.is_open and self._link.up):
             return
         if self._fault is Fault.GARBAGE and envelope.body:
             envelope = Envelope(envelope.key, _GARBAGE, correlation_id=envelope.correlation_id)

@@ -25,6 +25,7 @@ COMMANDS = {  # each is a module of gateway.app.commands, imported only when it 
     "read": "read from one backend directly, without EPICS",
     "write": "write to one backend directly, without EPICS",
     "watch": "print the readings of one backend as they come, without EPICS",
+    "undo": "put one's own settings back to what they were, by the journal of puts",
     "bench": "the project's own benchmarks",
 }
 

@@ -1,0 +1,82 @@
+"""`acgate undo`: put one's own settings back to what they were, by the journal of puts."""
+
+import argparse
+import getpass
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from caproto import CaprotoError
+from caproto.sync.client import read, write
+
+from gateway.access.undo import Row, Step, undo_of
+from gateway.app.config_file import read_text
+from gateway.core.errors import BadInput
+
+PATIENCE = 10.0  # s for each put
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of `undo`."""
+    parser.add_argument("journal", metavar="JOURNAL", help="the file that gateway.audit names")
+    parser.add_argument(
+        "--since", metavar="WHEN", required=True, help="ISO time, or minutes back from now, such as 30m"
+    )
+    parser.add_argument("--user", metavar="U", default=getpass.getuser(), help="whose puts; default: yours")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be put, and put nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Put back what can be; 1 when something that could be was not."""
+    steps = undo_of(_rows(Path(args.journal)), args.user, _since(args.since))
+    failed = 0
+    for step in steps:
+        said = step.reason or _why_not(step, args.dry_run)
+        what = f"{step.pv}: {step.now} -> {step.old}"
+        print(f"{what}{' (not done)' if args.dry_run and not said else f' stays: {said}' if said else ''}", flush=True)
+        failed += bool(said) and step.possible
+    if not steps:
+        print(f"{args.user} has set nothing since then")
+    return 1 if failed else 0
+
+
+def _rows(path: Path) -> list[Row]:
+    rows: list[Row] = []
+    for number, line in enumerate(read_text(path, "name the file that gateway.audit names").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or "time_ns" not in row:
+            raise BadInput(f"{path}:{number}: is no line of a journal of puts")
+        rows.append(row)
+    return rows
+
+
+def _since(text: str) -> int:
+    """Nanoseconds since 1970 of a time as people write it."""
+    if text.endswith("m") and text[:-1].isdecimal():
+        when = datetime.now(UTC) - timedelta(minutes=int(text[:-1]))
+    else:
+        try:
+            when = datetime.fromisoformat(text).astimezone()
+        except ValueError:
+            remedy = "write for example 2026-11-25T08:00 or 30m"
+            raise BadInput(f"--since: {text!r} is no time; {remedy}") from None
+    return int(when.timestamp() * 1e9)
+
+
+def _why_not(step: Step, dry_run: bool) -> str:
+    """Put one back, unless it was changed meanwhile by somebody whom the journal does not know; why it stays."""
+    try:
+        held = float(read(f"{step.device}:SP_RBV", timeout=PATIENCE, repeater=False).data[0])
+        if abs(held - float(step.now)) > 1e-6 * max(1.0, abs(held)):
+            return f"it is at {held:g}, where nobody in the journal has put it"
+        if not dry_run:
+            status = write(step.pv, [float(step.old)], notify=True, timeout=PATIENCE, repeater=False).status
+            return "" if status.success else f"the put failed: {status.name}"
+    except TimeoutError:
+        return "the gateway does not answer"
+    except CaprotoError as error:
+        return str(error)
+    return ""

@@ -20,7 +20,7 @@ from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe, properties_of, teach
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
-from gateway.app.metadata import NEVER, Apply, Metadata, Refresh, open_metadata
+from gateway.app.metadata import NEVER, Apply, Metadata, Refresh, home_of, open_metadata
 from gateway.app.plan_sizes import count_pvs, writable_watches
 from gateway.app.rules import AccessWatch, guard_of
 from gateway.backends.route import RouteBackend
@@ -246,7 +246,7 @@ def gateway_of(
     metadata: Metadata | None = None
     try:
         if config.metadata is not None:
-            metadata = open_metadata(config.metadata, config.gateway.name, clock, environment, read_text)
+            metadata = open_metadata(config.metadata, home_of(config), clock, environment, read_text)
         infos = unless_stopped(stop, partial(describe, config, backends, metadata))
         teach(backends, infos)
         plan, warnings = build_plan(config, infos)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
-from gateway.app.metadata import PATIENCE, PATIENCE_EACH, Metadata, cached_only, open_metadata
+from gateway.app.metadata import PATIENCE, PATIENCE_EACH, Metadata, cached_only, home_of, open_metadata
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import Property
@@ -41,7 +41,7 @@ def describe_offline(config: Config, environment: Mapping[str, str] = os.environ
     Devices of real services are left out, they get what is conventional.
     """
     clock = SystemClock()
-    name, section = config.gateway.name, config.metadata
+    home, section = home_of(config), config.metadata
     with contextlib.ExitStack() as opened:
         backends = {
             name: opened.enter_context(contextlib.closing(open_any(name, backend.url, clock, read_text)))
@@ -52,9 +52,9 @@ def describe_offline(config: Config, environment: Mapping[str, str] = os.environ
             known = describe(config, backends)
             if section is not None:
                 devices = [device.request.device for device in config.devices]
-                known |= cached_only(section, name, clock, environment).describe(devices, 0.0)
+                known |= cached_only(section, home, clock, environment).describe(devices, 0.0)
             return known
-        metadata = opened.enter_context(contextlib.closing(open_metadata(section, name, clock, environment, read_text)))
+        metadata = opened.enter_context(contextlib.closing(open_metadata(section, home, clock, environment, read_text)))
         return describe(config, backends, metadata)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.app.adapters import ReadText, simulated
 from gateway.backends.info_cache import InfoCache
@@ -28,6 +28,18 @@ NEVER = -1.0  # the age of what nobody ever said
 INSTALL = "pip install 'acgate[grpc]'"
 log = logging.getLogger("acgate.metadata")
 Apply = Callable[[Mapping[str, DevicePlan]], None]
+
+
+class Home(NamedTuple):
+    """Whose metadata they are."""
+
+    gateway: str  # its name
+    folder: Path  # of its configuration, which a relative name of the cache starts from
+
+
+def home_of(config: Config) -> Home:
+    """The home of a configuration."""
+    return Home(config.gateway.name, Path(config.file).parent)
 
 
 class Database(DeviceInfoSource, Protocol):
@@ -156,31 +168,29 @@ class Refresh:
 
 
 def open_metadata(
-    config: MetadataConfig, gateway: str, clock: Clock, environment: Mapping[str, str], read_text: ReadText
+    config: MetadataConfig, home: Home, clock: Clock, environment: Mapping[str, str], read_text: ReadText
 ) -> Metadata:
     """The database that is configured; BadInput where it cannot be. A simulated one needs neither file nor looks."""
     if config.url.scheme == "sim":
         simulation = simulated("metadata", config.url, ANONYMOUS, clock, read_text)
         return Metadata(simulation, InfoCache(simulation, None, clock), 0.0, clock)
     database = _devdb(config.url, clock)
-    return Metadata(
-        database, InfoCache(database, cache_path(config, gateway, environment), clock), config.refresh, clock
-    )
+    return Metadata(database, InfoCache(database, cache_path(config, home, environment), clock), config.refresh, clock)
 
 
-def cached_only(config: MetadataConfig, gateway: str, clock: Clock, environment: Mapping[str, str]) -> InfoCache:
+def cached_only(config: MetadataConfig, home: Home, clock: Clock, environment: Mapping[str, str]) -> InfoCache:
     """What is on disk, without asking anybody."""
-    return InfoCache(None, cache_path(config, gateway, environment), clock)
+    return InfoCache(None, cache_path(config, home, environment), clock)
 
 
-def cache_path(config: MetadataConfig, gateway: str, environment: Mapping[str, str]) -> Path | None:
+def cache_path(config: MetadataConfig, home: Home, environment: Mapping[str, str]) -> Path | None:
     """The file of the cache; None where there shall be none, or where nobody can say which it is."""
     if config.cache == "off":
         return None
     if config.cache != "auto":
-        return Path(config.cache)
-    home = environment.get("XDG_CACHE_HOME") or (f"{environment['HOME']}/.cache" if environment.get("HOME") else "")
-    return Path(home) / "acgate" / f"{gateway}-metadata.json" if home else None
+        return home.folder / config.cache
+    caches = environment.get("XDG_CACHE_HOME") or (f"{environment['HOME']}/.cache" if environment.get("HOME") else "")
+    return Path(caches) / "acgate" / f"{home.gateway}-metadata.json" if caches else None
 
 
 def _devdb(url: BackendUrl, clock: Clock) -> Database:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.metadata import NEVER, RETRY, Metadata, Refresh, cache_path, open_metadata
+from gateway.app.metadata import NEVER, RETRY, Home, Metadata, Refresh, cache_path, open_metadata
 from gateway.backends.info_cache import InfoCache
 from gateway.config.backend_url import BackendUrl
 from gateway.config.config import MetadataConfig
@@ -103,7 +103,8 @@ def test_who_is_described_by_the_cache_and_who_by_nobody_is_one_line_and_so_is_t
     ("cache", "environment", "path"),
     [
         ("off", {"HOME": "/h"}, None),
-        ("a/b.json", {}, Path("a/b.json")),
+        ("a/b.json", {}, Path("/etc/a/b.json")),
+        ("/v/c.json", {}, Path("/v/c.json")),
         ("auto", {"HOME": "/h"}, Path("/h/.cache/acgate/GW1-metadata.json")),
         ("auto", {"HOME": "/h", "XDG_CACHE_HOME": "/x"}, Path("/x/acgate/GW1-metadata.json")),
         ("auto", {}, None),
@@ -112,11 +113,15 @@ def test_who_is_described_by_the_cache_and_who_by_nobody_is_one_line_and_so_is_t
 def test_the_cache_lies_where_it_is_said_or_in_the_cache_folder_of_the_user(
     cache: str, environment: dict[str, str], path: Path | None
 ) -> None:
-    assert path == cache_path(MetadataConfig(BackendUrl.parse("sim:"), cache, 1.0), "GW1", environment)
+    assert path == cache_path(
+        MetadataConfig(BackendUrl.parse("sim:"), cache, 1.0), Home("GW1", Path("/etc")), environment
+    )
 
 
 def opened(url: str) -> Metadata:
-    return open_metadata(MetadataConfig(BackendUrl.parse(url), "off", 60.0), "GW1", ManualClock(), {}, str)
+    return open_metadata(
+        MetadataConfig(BackendUrl.parse(url), "off", 60.0), Home("GW1", Path()), ManualClock(), {}, str
+    )
 
 
 def test_a_database_is_opened_without_contacting_it_and_a_simulated_one_is_never_asked_again() -> None:

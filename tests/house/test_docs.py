@@ -22,7 +22,7 @@ from gateway.app.adapters import open_any
 from gateway.app.commands.demo import welcome
 from gateway.app.compose import Gateway, Ready
 from gateway.app.figures import figures
-from gateway.app.metadata import open_metadata
+from gateway.app.metadata import Home, open_metadata
 from gateway.app.rules import rules_of
 from gateway.config import gateway_section, models
 from gateway.config.backend_url import BackendUrl
@@ -374,7 +374,7 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
     backends = {name: open_any(name, backend.url, clock, str) for name, backend in config.backends.items()}
     guard = Guard(rules_of(GatewaySection(), ROOT), clock)
     try:
-        metadata = open_metadata(MetadataConfig(BackendUrl.parse("sim:"), "off", 0), "GW1", clock, {}, str)
+        metadata = open_metadata(MetadataConfig(BackendUrl.parse("sim:"), "off", 0), Home("GW1", ROOT), clock, {}, str)
         settings = ca_settings({}, (), (), 0)
         gateway = Gateway(build_plan(config, {})[0], backends, clock, settings, guard, metadata=metadata)
         gateway._assemble(_Queue(), str)  # type: ignore[arg-type]

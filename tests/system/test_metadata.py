@@ -33,7 +33,7 @@ class Centre:
 
     def __init__(self) -> None:
         self.facility = shipped_facility()
-        self.services = Services(self.facility, SystemClock(), {"dpm_http": 0, "devdb": 0})
+        self.services = Services(self.facility, SystemClock(), {"dpm_http": 0, "dpm_grpc": 0, "devdb": 0})
         self.services.start()
         self.dpm, self.devdb = (self.services.addresses[key] for key in ("dpm_http", "devdb"))
 
@@ -106,9 +106,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     centre, folder = Centre(), tmp_path_factory.mktemp("all")
     try:
         with Site(folder) as site:
-            config = demo_config(centre.facility, centre.dpm)
-            database = f'metadata: {{url: "devdb+grpc://{centre.devdb}", cache: "{folder / "c.json"}"}}'
-            running = site.run(config.replace('metadata: {url: "sim:"}', database))
+            running = site.run(demo_config(centre.facility, centre.services.addresses))
             (folder / "names.json").write_text(json.dumps(names_of(centre)))
             found = site.client("describe_pyepics", str(folder / "names.json")).result()
             yield Seen(centre, found["pvs"], found["texts"])
@@ -145,23 +143,15 @@ def numbers(centre: Centre) -> list[tuple[str, PropertyInfo, PropertyInfo]]:
     return found
 
 
-def digits(centre: Centre, name: str) -> int:
-    """The database has no number of digits: 0 for whole numbers, else 3 (devdb.md 5.1)."""
-    spec = centre.facility.spec(name)
-    assert spec is not None
-    scale = spec.scale
-    whole = scale.raw != "float32" and (scale.step, scale.slope, scale.offset) == (1, 1, 0) and not scale.none
-    return 0 if whole else 3
-
-
 def limits(info: PropertyInfo) -> tuple[float, float]:
     return (0.0, 0.0) if math.isnan(info.low) else (info.low, info.high)
 
 
 def test_units_precision_and_limits_of_every_device_are_right(seen: Seen) -> None:
+    """The demo's configuration says how many digits a number is worth, which the database does not know."""
     wanted, found = {}, {}
     for name, shown, drive in numbers(seen.centre):
-        wanted[name] = (shown.units[:7], digits(seen.centre, name.removesuffix(":SP")), *limits(shown), *limits(drive))
+        wanted[name] = (shown.units[:7], shown.precision, *limits(shown), *limits(drive))
         pv = seen.pvs[name]
         keys = ("lower_disp_limit", "upper_disp_limit", "lower_ctrl_limit", "upper_ctrl_limit")
         found[name] = (pv["units"], pv["precision"], *(pv[key] for key in keys))

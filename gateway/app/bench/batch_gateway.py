@@ -8,21 +8,23 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
+from gateway.app.bench.ours import WAVE_ELEMENTS, WAVE_NAME
 from gateway.app.commands.run import serve_until
 from gateway.app.compose import Ready, gateway_of
 from gateway.app.config_file import read_config
 from gateway.app.ending import StopSignal
 from gateway.app.ready_file import write_ready
 from gateway.backends.subscription import BoundedSubscription
-from gateway.core.batch import Slots, one_stamp, scalar_batch
+from gateway.core.batch import Slots, batch_of, one_stamp, scalar_batch
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.drf import DataRequest, Property
 from gateway.core.ports import ANYTHING, Capabilities, Clock, Health, LinkState
 from gateway.core.remembered import constant
-from gateway.core.status import NOPROP
+from gateway.core.status import NOPROP, OK
 from gateway.core.values import Outcome, Reading, Setting, SettingResult
 from gateway.runtime.clock import SystemClock
 from gateway.runtime.worker import StopToken, Worker
@@ -48,7 +50,9 @@ class BatchSource:
         """See the port."""
         stream = BoundedSubscription(_BOUND, direct=True)
         slots = constant(np.arange(len(requests), dtype=np.int32))
-        worker = Worker("batches", lambda token: self._bring(stream, slots, token))
+        waves = [one for one in requests if one.range is not None]
+        bring = partial(self._bring_waves, stream, waves) if waves else partial(self._bring, stream, slots)
+        worker = Worker("batches", bring)
         self._streams.append(stream)
         self._workers.append(worker)
         worker.start()
@@ -61,6 +65,14 @@ class BatchSource:
             due += self._period
             stamps = one_stamp(self._clock.now_ns(), len(slots))
             stream.put(scalar_batch(slots, stamps, np.full(len(slots), float(rounds))))
+
+    def _bring_waves(self, stream: BoundedSubscription, requests: Sequence[DataRequest], token: StopToken) -> None:
+        rounds, due = 0, self._clock.monotonic()
+        while not token.wait(max(0.0, due - self._clock.monotonic())):
+            rounds += 1
+            due = max(due + self._period, self._clock.monotonic() - self._period)  # rounds that are late are left out
+            wave, now_ns = np.full(WAVE_ELEMENTS, float(rounds)), self._clock.now_ns()
+            stream.put(batch_of([(slot, Reading(one, wave, now_ns, OK)) for slot, one in enumerate(requests)]))
 
     def read(self, requests: Sequence[DataRequest], timeout: float) -> list[Reading]:  # noqa: ARG002
         """See the port: nothing can be read."""
@@ -76,8 +88,12 @@ class BatchSource:
         timeout: float,  # noqa: ARG002
         only: Mapping[str, frozenset[Property]] = ANYTHING,  # noqa: ARG002
     ) -> dict[str, DeviceInfo]:
-        """See the port DeviceInfoSource: all are plain numbers."""
-        return {device: DeviceInfo(device, reading=PropertyInfo(units="cnt")) for device in devices}
+        """See the port DeviceInfoSource: all are plain numbers, or waveforms by their names."""
+        found = {}
+        for device in devices:
+            length = WAVE_ELEMENTS if device.startswith(WAVE_NAME.partition("{")[0]) else 1
+            found[device] = DeviceInfo(device, reading=PropertyInfo(length, units="cnt"))
+        return found
 
     def health(self) -> Health:
         """See the port."""

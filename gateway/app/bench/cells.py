@@ -79,7 +79,7 @@ class Cell:
         """Whom it is measured of."""
         if self.alone:
             return (OURS,)
-        if self.setup.batches:  # the Python servers do not get there
+        if self.setup.batches and not self.setup.waves:  # the Python servers do not get there
             return tuple(server for server in options.servers if server in (OURS, C_IOC))
         return tuple(server for server in options.servers if server != C_IOC or not self.setup.scattered)
 
@@ -104,7 +104,7 @@ def cells(options: Options) -> list[Cell]:
         found.append(Cell("scattered", Setup(first, 1000, scattered=True)))
     if "waveform" in parts:
         waves = 2 if quick else WAVES
-        found.append(Cell("waveform", Setup(waves, FASTEST_MS, waves=waves, sim=True)))
+        found.append(Cell("waveform", Setup(waves, FASTEST_MS, waves=waves, batches=True)))
     if "steady" in parts:
         found.append(Cell("steady", Setup(options.devices[-1], STEADY_MS, buffer=LITTLE_BUFFER), True, True))
     if "stuck" in parts:

@@ -83,7 +83,7 @@ def write_config(setup: Setup, folder: Path, backend: str, flood: str = "") -> P
     with (folder / "devices.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["device", "name", "event", "properties", "writable", "backend"])
-        for place in range(0 if setup.sim else setup.pvs):
+        for place in range(0 if setup.sim or setup.waves else setup.pvs):
             name = READ_NAME.format(place)
             table.writerow([name, name, f"p,{setup.period_of(place)}", "reading", "false", "dpm"])
         for place in range(setup.puts):

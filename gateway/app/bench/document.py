@@ -6,6 +6,7 @@ from gateway.app.bench.tables import Table
 from gateway.core.errors import BadInput
 
 BEGIN, END = "<!-- figures: written by acgate bench --tables -->", "<!-- figures: end -->"
+_UNITS = ("kB", "us", "ms")  # no sentence begins with those in capitals
 _SHOWN = ("processor", "cores", "system", "python", "caproto", "softioc", "epicscorelibs", "numpy", "load_average")
 
 
@@ -25,6 +26,6 @@ def _lines(arguments: Sequence[str], facts: Mapping[str, object], tables: Sequen
         heading, colon, said = table.title.partition(": ")
         lines += [f"### {heading}", ""]
         if colon:
-            lines += [f"{said[0].upper()}{said[1:]}.", ""]
+            lines += [f"{said if said.startswith(_UNITS) else said[0].upper() + said[1:]}.", ""]
         lines += table.lines()[2:]
     return lines

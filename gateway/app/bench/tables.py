@@ -50,7 +50,7 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
                  {"pvs": "PVs", "ready_s": "ready", "rss_mb": "MB"}),
         _columns(options, of, "Connect: all PVs by libca and by a raw client, ms", "idle",
                  _CONNECT) if "connect" in options.parts else None,
-        _columns(options, of, "Memory: kB per idle device, per idle PV (several of a device in acgate), per subscription",
+        _columns(options, of, "Memory: kB per idle device, per idle PV (acgate: several a device), per subscription",
                  "idle", _MEMORY),
         _columns(options, of, "Get: one after the other p50/p99 ms, server CPU us; pipelined per second, CPU us",
                  "getput", _trips("get")),

@@ -1,6 +1,6 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -51,11 +51,12 @@ class Channels:
         self._whole: dict[str, Channel] = {name: channel for group in own for name, channel in group.pvdb.items()}
         self._rows: dict[str, RowChannel] = {}
         self._fields: WeakValueDictionary[str, FieldChannel] = WeakValueDictionary()
+        self._parts: WeakValueDictionary[str, Channel] = WeakValueDictionary()  # of histories, while somebody has them
 
     @property
     def made(self) -> Iterable[Channel]:
         """The channels that somebody has asked for, but for those that are only rows so far."""
-        return self._whole.values()
+        return [*self._whole.values(), *self._parts.values()]
 
     def known(self, name: str) -> bool:
         """Whether the name is served; makes nothing."""
@@ -133,9 +134,10 @@ class Channels:
 
     def whole(self, name: str) -> Channel:
         """The whole channel of a PV of the plan; KeyError for any other name."""
-        if name not in self._whole:
-            self._make(self.ioc.plan, name)
-        return self._whole[name]
+        for kept in (self._whole, self._parts):
+            if (found := kept.get(name)) is not None:
+                return found
+        return self._make(self.ioc.plan, name)
 
     @property
     def restricts(self) -> bool:
@@ -194,23 +196,26 @@ class Channels:
             found = self._rows[name] = RowChannel(name, row, writable, self.ioc.store, self.whole, asg)
         return found
 
-    def _make(self, plan: Plan, name: str) -> bool:
+    def _make(self, plan: Plan, name: str) -> Channel:
         spec = find(plan, name)
         if spec is None:
-            return False
+            raise KeyError(name)
         group_class = GROUP_OF[spec.role]
         device = self.ioc.devices[spec.device]
+        kept: MutableMapping[str, Channel] = self._whole
         specs = [spec]  # a family is only asked for where a group has more than one PV: it takes a third of the time
         if len(group_class.roles) > 1:
             specs = [other for other in family(plan, device.plan) if other.role in group_class.roles]
+        if spec not in specs:  # a part of a history, of which there are too many to keep
+            specs, kept = [spec], self._parts
         group = group_class(self.ioc, device, specs)
         for channel in group.channels():
-            self._whole[channel.pvname] = channel
+            kept[channel.pvname] = channel
             channel.refresh()
             startup = getattr(channel, "server_startup", None)
             if startup is not None:
                 run_now(startup(None))
-        return True
+        return group.pvdb[name]  # type: ignore[no-any-return]
 
 
 def _origin(channel: Served) -> Channel:

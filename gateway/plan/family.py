@@ -1,5 +1,6 @@
 """The PVs of one device, made when somebody asks: all of them, or one by its name (contract.md 4)."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from gateway.plan.model import DevicePlan, Kind, Plan, PvSpec, PvType, Role
 from gateway.plan.names import MOST_LABELS, label, splits
 
 _TYPES = {Kind.TEXT: PvType.TEXT, Kind.RAW: PvType.BYTES}  # the others are doubles
+_SPAN = re.compile(r"(?P<what>HIST:[VTN]):(?P<number>[1-9][0-9]{0,6})(?P<seconds>S?)", re.ASCII)
 _MESSAGE = 256  # characters of a long string, its NUL included
 _DESCRIPTION = 8192  # the same, of all that is known of a device
 _STANDARD = (
@@ -59,7 +61,20 @@ def member(plan: Plan, device: DevicePlan, suffix: str) -> PvSpec | None:
     if part is None:
         return None
     name = f"{device.name}:{suffix}" if suffix else device.name
+    span = _SPAN.fullmatch(suffix)
+    if span is not None:
+        return _span(plan, device, name, span)
     return next((spec for spec in part(plan, device) if spec.name == name), None)
+
+
+def _span(plan: Plan, device: DevicePlan, name: str, span: re.Match[str]) -> PvSpec | None:
+    """A part of the circular buffer: its newest readings by number, or those of the last seconds."""
+    whole = next((spec for spec in _history(plan, device) if spec.name == f"{device.name}:{span['what']}"), None)
+    if whole is None:
+        return None
+    wished = int(span["number"])
+    length = whole.length if span["seconds"] else min(whole.length, wished)
+    return replace(whole, name=name, part=f"{wished}{span['seconds']}", length=length)
 
 
 def _value(plan: Plan, device: DevicePlan, role: Role, row: int, info: PropertyInfo, writable: bool) -> PvSpec:

@@ -102,7 +102,7 @@ class PvSpec:
     labels: tuple[str, ...] = ()  # of an enum
     codes: tuple[int | str, ...] = ()  # of a command enum: what is set for each label, its number or its name
     bit: StatusBit | None = None
-    part: str = ""  # of an alarm block, as alarm_parts.py names it
+    part: str = ""  # of an alarm block, as alarm_parts.py names it; of a history: how many readings, or 10S
     units: str = ""
     precision: int = 3
     low: float = float("nan")

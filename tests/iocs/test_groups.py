@@ -1,6 +1,7 @@
 """The PVs of every ACNET property, over the real table, queues and plan (contract.md 4)."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -374,6 +375,21 @@ def test_a_command_is_confirmed_by_the_attribute_that_it_is_for() -> None:
 
 
 # -- history ------------------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_the_history_is_each_clients_own() -> None:
+    with connected(DEVICE) as (served, client), served.client() as other:
+        now = time.time_ns()
+        for number in range(10):
+            served.bring((0, float(number)), stamp_ns=now - (9 - number) * 10_000_000_000)
+        served.settle()
+        assert [7.0, 8.0, 9.0] == list(np.atleast_1d(client.get(client.create("Z:ACLTST:HIST:V:3"))))
+        mine, theirs = client.create("Z:ACLTST:HIST:V:25S"), other.create("Z:ACLTST:HIST:V:55S")
+        for _ in range(2):
+            assert [7.0, 8.0, 9.0] == list(np.atleast_1d(client.get(mine)))
+            assert [4.0, 5.0, 6.0, 7.0, 8.0, 9.0] == list(np.atleast_1d(other.get(theirs)))
+        assert 3 == client.get(client.create("Z:ACLTST:HIST:N:25S"))
+        assert 3 == len(np.atleast_1d(client.get(client.create("Z:ACLTST:HIST:T:3"))))
 
 
 def test_history_reads_the_same_twice() -> None:

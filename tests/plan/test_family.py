@@ -167,3 +167,27 @@ def test_the_row_of_a_number_is_found_without_its_specification() -> None:
     assert scalar_row(plan, "M:OUTTMP") == (device.reading_row, True)
     assert scalar_row(plan, "M:OUTTMP:SP_RBV") == (device.setting_row, False)
     assert [scalar_row(plan, name) for name in ("M:OUTTMP:SP", "B:IRMS06", "B:IRMS06:SP_RBV", "X:SP_RBV")] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("suffix", "part", "length"),
+    [
+        ("HIST:V:7", "7", 7),
+        ("HIST:T:5000000", "5000000", 10),
+        ("HIST:V:10S", "10S", 10),
+        ("HIST:N:10S", "10S", 1),
+    ],
+)
+def test_a_part_of_the_history_is_asked_for_by_number_or_by_seconds(suffix: str, part: str, length: int) -> None:
+    spec = find(planned("{device: 'M:X'}"), f"M:X:{suffix}")
+    assert spec is not None
+    assert (part, length, f"M:X:{suffix}") == (spec.part, spec.length, spec.name)
+
+
+@pytest.mark.parametrize("suffix", ["HIST:V:0", "HIST:V:010", "HIST:V:-1", "HIST:V:99999999", "HIST:X:1", "HIST:V:1s"])
+def test_what_is_no_part_of_a_history_is_no_pv(suffix: str) -> None:
+    assert None is find(planned("{device: 'M:X'}"), f"M:X:{suffix}")
+
+
+def test_what_has_no_history_has_no_part_of_one() -> None:
+    assert None is find(planned("{device: 'M:X[0:3]', properties: reading}"), "M:X:HIST:V:10")

@@ -9,7 +9,9 @@ import argparse
 import http.client
 import os
 import re
+import secrets
 import shlex
+import string
 import sys
 import tempfile
 from io import BufferedReader
@@ -22,6 +24,7 @@ from gateway.wire.acl_terminal import AclInterpreterEnd
 _PATIENCE_S = 60.0  # for the simulator to answer
 _FOLDER = Path(tempfile.gettempdir())
 _FILE = re.compile(r"[A-Za-z0-9_-]+\.acl")
+_NAMING = string.ascii_letters + string.digits
 _NOT_FOUND = 127
 
 
@@ -96,6 +99,17 @@ def _script_file(text: str) -> Path | None:
     return path if path.parent == _FOLDER and _FILE.fullmatch(path.name) else None
 
 
+def _made(prefix: str) -> Path:
+    """A new empty script file, named as mktemp names one: with letters and digits, which clients look for."""
+    while True:
+        path = _FOLDER / f"{prefix}{''.join(secrets.choice(_NAMING) for _ in range(8))}.acl"
+        try:
+            path.touch(0o600, exist_ok=False)
+        except FileExistsError:  # as good as never
+            continue
+        return path
+
+
 def obey(facility: Facility, words: list[str], source: BufferedReader, sink: BinaryIO) -> int:
     """Do what a client asks for; the exit code."""
     match words:
@@ -111,10 +125,7 @@ def obey(facility: Facility, words: list[str], source: BufferedReader, sink: Bin
                 return 1
             return 0
         case ["mktemp", "--suffix=.acl", template] if _script_file(template.rstrip("X") + "x.acl"):
-            prefix = Path(template).name.rstrip("X")
-            number, path_made = tempfile.mkstemp(".acl", prefix, _FOLDER)
-            os.close(number)
-            _write(sink, f"{path_made}\n".encode())
+            _write(sink, f"{_made(Path(template).name.rstrip('X'))}\n".encode())
             return 0
         case ["cat", ">", name] if path := _script_file(name):
             path.write_bytes(source.read())

@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ def test_a_script_file_is_made_written_run_and_removed(facility: Facility, tmp_p
     code, said = run(facility, ["mktemp", "--suffix=.acl", f"{tmp_path}/acgate_XXXXXXXX"])
     path = said.strip()
     assert (code, Path(path).parent, Path(path).exists()) == (0, tmp_path, True)
+    assert re.fullmatch(r"acgate_[A-Za-z0-9]{8}\.acl", Path(path).name)
     assert run(facility, ["cat", ">", path], b"read Z_ACLTST\nread Z:NOTFND\n") == (0, "")
     code, said = run(facility, ["acl", path])
     shown = [line for line in said.splitlines() if line and not line.startswith("ACL>")]

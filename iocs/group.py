@@ -75,9 +75,10 @@ class Ioc:
 
         The journal gets one row, whatever happens.
         """
-        held = device.setting() if spec.role is not Role.COMMAND else None
-        judged = self.guard.begin(spec, put, value, None if held is None else held.value)
-        refusal = self.guard.refusal(spec, device.plan, value, put, lambda: None if held is None else held.value)
+        held = device.setting() if spec.role is not Role.COMMAND and self.guard.needs_old(device.plan) else None
+        old = None if held is None else held.value
+        judged = self.guard.begin(spec, put, value, old)
+        refusal = self.guard.refusal(spec, device.plan, value, put, old)
         if refusal is not None:
             raise self.refuse(device, judged, refusal)
         loop = asyncio.get_running_loop()

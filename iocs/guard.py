@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +34,8 @@ class Judged:
     time_ns: int
     spec: PvSpec
     put: Put
-    old: str
-    new: str
+    old: Any  # what the front end held, None where that is not known
+    new: Any
 
 
 class Guard:
@@ -59,13 +59,10 @@ class Guard:
         wish = Wish("", "", True, client, None, 0.0, group, level)
         return access >= Access.READ, judge(wish, self.rules, RIGHTS[2:]) is None
 
-    def refusal(
-        self, spec: PvSpec, device: DevicePlan, value: Any, put: Put, confirmed: Callable[[], Any]
-    ) -> Refusal | None:
-        """The first layer that refuses, or None; then the put is counted. `confirmed` gives the last readback."""
+    def refusal(self, spec: PvSpec, device: DevicePlan, value: Any, put: Put, held: Any) -> Refusal | None:
+        """The first layer that refuses, or None; then the put is counted. `held` is the last readback, if any."""
         now = self.clock.monotonic()
         limited = spec.type is PvType.DOUBLE and device.step.any
-        held = confirmed() if limited else None
         wish = Wish(
             spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, 0,
             misfit(spec, value), beyond(spec, value),
@@ -121,7 +118,11 @@ class Guard:
 
     def begin(self, spec: PvSpec, put: Put, new: Any, old: Any) -> Judged:
         """Give a put its id, and remember what the journal needs."""
-        return Judged(next(self._ids), self.clock.now_ns(), spec, put, "" if old is None else shown(old), shown(new))
+        return Judged(next(self._ids), self.clock.now_ns(), spec, put, old, new)
+
+    def needs_old(self, device: DevicePlan) -> bool:
+        """Whether it matters what the front end holds: to the journal, or to a limit of steps."""
+        return self.journal is not None or device.step.any
 
     def record(
         self, judged: Judged, layer: str, state: WriteState, message: str, readback: float | None = None
@@ -139,8 +140,8 @@ class Guard:
                 put.user,
                 put.host,
                 put.address,
-                judged.old,
-                judged.new,
+                "" if judged.old is None else shown(judged.old),
+                shown(judged.new),
                 layer,
                 state.name,
                 message,

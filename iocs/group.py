@@ -27,6 +27,7 @@ from gateway.core.write_state import WriteState
 from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
 from iocs.channel import Channel
 from iocs.channel_types import CHANNELS, empty_value
+from iocs.fast.stepping import Prompt
 from iocs.guard import Guard, Judged
 from iocs.put import Put, PutFailed
 from iocs.store import Store
@@ -82,7 +83,7 @@ class Ioc:
         if refusal is not None:
             raise self.refuse(device, judged, refusal)
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[WriteOutcome] = loop.create_future()
+        answer = Prompt[WriteOutcome](loop)
 
         def done(outcome: WriteOutcome) -> None:
             if not answer.done():

@@ -25,13 +25,15 @@ def misfit(spec: PvSpec, value: Any) -> str:
 
 def beyond(spec: PvSpec, value: Any) -> str:
     """Why a value is outside of the limits of the PV, or an empty text; a limit that is not finite is none."""
-    if spec.type is not PvType.DOUBLE or not (math.isfinite(spec.drive_low) or math.isfinite(spec.drive_high)):
+    if spec.type is not PvType.DOUBLE:
         return ""
-    if not (np.less(value, spec.drive_low).any() or np.greater(value, spec.drive_high).any()):  # of NaN neither is true
+    low, high = spec.drive_low, spec.drive_high  # of NaN, and with it, neither is true
+    outside = (
+        value < low or value > high
+        if isinstance(value, float)
+        else bool(np.less(value, low).any() or np.greater(value, high).any())
+    )
+    if not outside:
         return ""
-    ends = [
-        f"{word} {limit:g}"
-        for word, limit in (("from", spec.drive_low), ("to", spec.drive_high))
-        if math.isfinite(limit)
-    ]
+    ends = [f"{word} {limit:g}" for word, limit in (("from", low), ("to", high)) if math.isfinite(limit)]
     return f"{spec.name} takes values {' '.join(ends)} {spec.units}".rstrip()

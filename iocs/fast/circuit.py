@@ -101,6 +101,7 @@ class Circuit(Outbox, asyncio.Protocol):
         self._row_of = np.full(64, -1, np.int32)  # the row of each server id, -1 for channels that have none
         self._sinks: dict[int, Sink | RowSink] = {}  # by subscription id
         self._owner: dict[int, Client] = {}  # by subscription id
+        self._putting = 0  # puts under way
 
     # -- the link ------------------------------------------------------------------------------------------------
 
@@ -444,6 +445,7 @@ class Circuit(Outbox, asyncio.Protocol):
 
     async def _put(self, message: ca.Message, client: Client, value: Any) -> None:
         status, channel = ca.NORMAL, client.channel
+        self._putting += 1
         try:
             await channel.put(value, self._who())
         except PutFailed as failure:
@@ -454,12 +456,16 @@ class Circuit(Outbox, asyncio.Protocol):
         except Exception:  # a task ends here, and reports
             log.exception("put to %s broke", channel.pvname)
             status = ca.PUT_FAILED
+        self._putting -= 1
         self._answer_put(message, client, status)
 
     def _answer_put(self, message: ca.Message, client: Client, status: int) -> None:
         """A put-callback always gets a put reply, a plain put an error message when it fails (users.md 2.1)."""
         if message.command == ca.WRITE_NOTIFY:
-            self.write(ca.pack(ca.WRITE_NOTIFY, message.data_type, message.elements, status, message.parameter2))
+            answer = (
+                self.write if self._putting else self.send
+            )  # while puts are under way, their answers leave together
+            answer(ca.pack(ca.WRITE_NOTIFY, message.data_type, message.elements, status, message.parameter2))
         elif status != ca.NORMAL:
             self._refuse(message, client.cid, status, "the value was not written")
 

@@ -163,6 +163,12 @@ class Outbox:
         self._flushing = False
         self.flush()
 
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the kernel at once, after all that waits: where nothing else would leave with them."""
+        if not self.gone:
+            self._output.append(data)
+            self.flush()
+
     def flush(self) -> None:
         """Hand what is queued to the kernel."""
         if self._output and not self.gone:

@@ -8,9 +8,44 @@ yields it, marked as being waited for. tests/iocs/test_stepping.py shows it.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 log = logging.getLogger("acgate.stepping")
+
+
+T = TypeVar("T")
+
+
+class Prompt(asyncio.Future[T]):
+    """A future that runs those who wait for it at once, and not in the next turn of the loop: a poll less per put.
+
+    Its result is set by a callback of the loop, never by code that somebody else awaits.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._waiting: list[Callable[[Any], object]] = []
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Any = None) -> None:
+        """Call `fn` when the result is there."""
+        del context
+        self._waiting.append(fn)
+
+    def set_result(self, result: T) -> None:
+        """Set the result and go on with it."""
+        super().set_result(result)
+        waiting, self._waiting = self._waiting, []
+        for fn in waiting:
+            fn(self)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Nobody will set a result any more; who waits learns it in the next turn, as of any future."""
+        cancelled = super().cancel(msg)
+        if cancelled:
+            for fn in self._waiting:
+                self.get_loop().call_soon(fn, self)
+            self._waiting.clear()
+        return cancelled
 
 
 class Stepping:

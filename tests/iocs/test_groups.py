@@ -1,7 +1,6 @@
 """The PVs of every ACNET property, over the real table, queues and plan (contract.md 4)."""
 
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +13,6 @@ from gateway.core.status import DISCONNECTED, OK, PRIV, Status
 from gateway.core.values import Outcome, Reading, Setting, SettingResult
 from iocs.channel import Channel
 from tests.iocs.serving import SECONDS, STAMP, Serving, connected
-from tests.plan.planning import planned
 from tests.support import ca_client as ca
 from tests.support.ca_client import CaClient
 from tests.support.leaks import no_leaks as no_leaks
@@ -372,47 +370,6 @@ def test_a_command_is_confirmed_by_the_attribute_that_it_is_for() -> None:
         assert "ACCEPTED" == client.get(state, ca.STRING)
         assert (3, 0, 0) == client.get_time(command)[:3]
         assert {"Z:ACLTST.STATUS@I"} == {str(request) for request in served.backend.reads}
-
-
-# -- history ------------------------------------------------------------------------------------------------------
-
-
-def test_a_part_of_the_history_is_each_clients_own() -> None:
-    with connected(DEVICE) as (served, client), served.client() as other:
-        now = time.time_ns()
-        for number in range(10):
-            served.bring((0, float(number)), stamp_ns=now - (9 - number) * 10_000_000_000)
-        served.settle()
-        assert [7.0, 8.0, 9.0] == list(np.atleast_1d(client.get(client.create("Z:ACLTST:HIST:V:3"))))
-        mine, theirs = client.create("Z:ACLTST:HIST:V:25S"), other.create("Z:ACLTST:HIST:V:55S")
-        for _ in range(2):
-            assert [7.0, 8.0, 9.0] == list(np.atleast_1d(client.get(mine)))
-            assert [4.0, 5.0, 6.0, 7.0, 8.0, 9.0] == list(np.atleast_1d(other.get(theirs)))
-        assert 3 == client.get(client.create("Z:ACLTST:HIST:N:25S"))
-        assert 3 == len(np.atleast_1d(client.get(client.create("Z:ACLTST:HIST:T:3"))))
-
-
-def test_history_reads_the_same_twice() -> None:
-    with connected(DEVICE) as (served, client):
-        values, times, count = (client.create(f"Z:ACLTST:HIST:{part}") for part in "VTN")
-        assert [10, 10, 1] == [channel.count for channel in (values, times, count)]
-        assert ([], 0) == (client.get(values), client.get(count))
-        for n in range(12):
-            served.bring((0, float(n)), stamp_ns=STAMP + n * 10**9)
-        for _ in range(2):
-            assert [float(n) for n in range(2, 12)] == client.get(values)
-            assert [1_700_000_000.25 + n for n in range(2, 12)] == client.get(times)
-            assert 10 == client.get(count)
-        assert NORMAL != client.put(values, 1.0)
-
-
-def test_a_buffer_of_one_reading_still_tells_its_time() -> None:
-    plan = planned('{device: "M:OUTTMP", properties: [reading]}')
-    with Serving(replace(plan, buffer=1)) as served, served.client() as client:
-        assert (0.0, 0.0, 0) == tuple(client.get(client.create(f"M:OUTTMP:HIST:{p}")) for p in "VTN")
-        served.bring((0, 5.0))
-        served.settle()
-        assert (5.0, 1_700_000_000.25, 1) == tuple(client.get(client.create(f"M:OUTTMP:HIST:{p}")) for p in "VTN")
 
 
 # -- the gateway's own ----------------------------------------------------------------------------------------------

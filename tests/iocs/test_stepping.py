@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from iocs.fast.stepping import Stepping
+from iocs.fast.stepping import Prompt, Stepping
 
 
 def test_it_begins_at_once_and_goes_on_when_its_future_is_done() -> None:
@@ -99,3 +99,42 @@ def test_an_answer_that_comes_after_it_was_cancelled_changes_nothing(caplog: pyt
 
     assert ["ended"] == asyncio.run(main())
     assert not caplog.records
+
+
+def test_who_waits_for_a_prompt_future_goes_on_at_once() -> None:
+    steps: list[str] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        answer = Prompt[str](loop)
+
+        async def work() -> None:
+            steps.append("waits")
+            steps.append(await answer)
+
+        Stepping(work(), lambda _: steps.append("ended")).step()
+        answer.set_result("answer")
+        steps.append("after")
+
+    asyncio.run(main())
+    assert ["waits", "answer", "ended", "after"] == steps
+
+
+def test_a_task_may_wait_for_a_prompt_future_and_be_cancelled() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        answered, cancelled = Prompt[int](loop), Prompt[int](loop)
+
+        async def wait(answer: Prompt[int]) -> int:
+            return await answer
+
+        one, other = loop.create_task(wait(answered)), loop.create_task(wait(cancelled))
+        await asyncio.sleep(0)
+        loop.call_soon(answered.set_result, 7)
+        assert 7 == await one
+        other.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await other
+        assert cancelled.cancelled()
+
+    asyncio.run(main())

@@ -102,7 +102,7 @@ def test_ophyd_signals_describe_read_and_set(used: dict[str, Json]) -> None:
     assert said["beyond"] == "LimitError"
     assert (said["done"], said["asked"], said["reading"]) == ([True, True], 4.25, 4.25)
     assert (said["put"], said["reading_after_put"]) == ("", 4.5)
-    assert (said["command"], said["command_strings"]) == ("OFF", ["ON", "OFF", "RESET"])
+    assert (said["command"], said["command_strings"]) == ("OFF", ["RESET", "ON", "OFF"])
     assert said["bit_describe"]["bit"]["enum_strs"] == ["off", "on"]
     assert said["text"] in ("Standby", "Beam", "Studies")
     assert said["mode_describe"]["mode"]["dtype"] == "string"

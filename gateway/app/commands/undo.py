@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gateway.app.config_file import read_text
 from gateway.core.errors import BadInput
 
 PATIENCE = 10.0  # s for each put
+FOLLOWS = 2.5  # s in which a readback follows a put
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -66,11 +68,25 @@ def _since(text: str) -> int:
     return int(when.timestamp() * 1e9)
 
 
+def _held(step: Step) -> float:
+    """The readback; that of a put of a moment ago is waited for, as long as a device that goes once a second needs."""
+    deadline = time.monotonic() + FOLLOWS
+    while True:
+        held = float(read(f"{step.device}:SP_RBV", timeout=PATIENCE, repeater=False).data[0])
+        if _same(held, float(step.now)) or time.monotonic() > deadline:
+            return held
+        time.sleep(0.2)
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-6 * max(1.0, abs(one))
+
+
 def _why_not(step: Step, dry_run: bool) -> str:
     """Put one back, unless it was changed meanwhile by somebody whom the journal does not know; why it stays."""
     try:
-        held = float(read(f"{step.device}:SP_RBV", timeout=PATIENCE, repeater=False).data[0])
-        if abs(held - float(step.now)) > 1e-6 * max(1.0, abs(held)):
+        held = _held(step)
+        if not _same(held, float(step.now)):
             return f"it is at {held:g}, where nobody in the journal has put it"
         if not dry_run:
             status = write(step.pv, [float(step.old)], notify=True, timeout=PATIENCE, repeater=False).status

@@ -1,35 +1,20 @@
 """Acquisition: one supervised worker per route, from the backend's subscription to the sinks."""
 
-import logging
-import math
-import threading
 from collections.abc import Sequence
 
-import numpy as np
-
+from devices.feed import PATIENCE, Feed
 from devices.table import DeviceTable
-from devices.watchdog import Watchdog, allowed_silence, companies
-from gateway.core.batch import ReadingBatch
 from gateway.core.errors import Closed
-from gateway.core.ports import Backend, Clock, DirectSubscription, ReadingSink, Subscription
-from gateway.core.remembered import constant
-from gateway.core.status import DISCONNECTED, REQTMO
+from gateway.core.ports import Backend, Clock, ReadingSink
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
-_LASTING = ("conf", "priv", "dis")  # classes of values.md 8 that stay until somebody changes something: worth a line
-_log = logging.getLogger(__name__)
-_PATIENCE = 0.25  # s between two looks of the watchdog when nothing comes
-
 
 class Acquisition:
-    """Keeps the rows of one route of the table up to date and passes on what is news.
+    """Keeps the rows of one route of the table up to date and passes on what is news, by a feed.
 
-    A backend that can, hands its batches over on its own threads; the worker then only looks for silence.
-
-    The table takes a batch before any sink: who is told of a value finds it in the circular buffer. When the
-    worker dies, all its rows get a reading without a value at once, and it begins anew after its backoff. Each
-    batch and each look of the watchdog goes to the sinks in order, on one thread at a time.
+    A backend that can, hands its batches over on its own threads; the worker then only looks for silence. When the
+    worker dies, all its rows get a reading without a value at once, and it begins anew after its backoff.
     """
 
     def __init__(
@@ -41,32 +26,20 @@ class Acquisition:
         clock: Clock,
         backoff: Backoff | None = None,
     ) -> None:
-        self._backend = backend
-        self._table = table
-        self._rows = constant(np.array(rows, np.int64))
-        self._requests = [table.watches[row].request for row in rows]
-        self._sinks = tuple(sinks)
-        self._clock = clock
-        watches = [table.watches[row] for row in rows]
-        self._watchdog = Watchdog(allowed_silence(watches), clock.monotonic(), companies(watches))
-        self._looked = -math.inf  # s, monotonic
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()  # of whoever passes something on
-        self._subscription: Subscription | None = None
-        self._dropped_before = 0  # by subscriptions that are over
+        self._feed = Feed(backend, table, rows, sinks, clock)
         self._worker = SupervisedWorker(
-            f"acquisition {backend.name}", self._acquire, self._died, backoff=backoff, clock=clock
+            f"acquisition {backend.name}", self._acquire, self._feed.lost, backoff=backoff, clock=clock
         )
 
     @property
     def name(self) -> str:
         """The name of its backend."""
-        return self._backend.name
+        return self._feed.name
 
     @property
     def rows(self) -> tuple[int, ...]:
         """Its rows of the table."""
-        return tuple(self._rows.tolist())
+        return self._feed.rows
 
     @property
     def restarts(self) -> int:
@@ -76,14 +49,12 @@ class Acquisition:
     @property
     def silent(self) -> int:
         """How many of its rows are silent for longer than their event allows."""
-        return self._watchdog.silent
+        return self._feed.silent
 
     @property
     def dropped(self) -> int:
         """Readings that its subscriptions lost because they came too fast, since the start."""
-        with self._lock:
-            now = 0 if self._subscription is None else self._subscription.dropped
-            return self._dropped_before + now
+        return self._feed.dropped
 
     def start(self) -> None:
         """Start the worker."""
@@ -92,10 +63,7 @@ class Acquisition:
     def signal_stop(self) -> None:
         """Tell the worker to end, without waiting."""
         self._worker.signal_stop()
-        with self._lock:
-            subscription = self._subscription
-        if subscription is not None:
-            subscription.close()
+        self._feed.free()
 
     def stop(self, timeout: float) -> bool:
         """End the worker, waiting `timeout` seconds at most; False when it still runs."""
@@ -103,54 +71,13 @@ class Acquisition:
         return self._worker.stop(timeout)
 
     def _acquire(self, token: StopToken) -> None:
-        subscription = self._backend.watch(self._requests)
-        with self._lock:
-            self._subscription = subscription
         try:
-            self._watchdog.grace(self._clock.monotonic())
-            if isinstance(subscription, DirectSubscription):
-                subscription.hand_to(self._take)  # where it will not, `get` gives the batches
+            self._feed.begin()
             while not token.stopped():
-                self._take(subscription.get(_PATIENCE))
-                self._look()
+                self._feed.take(PATIENCE)
+                self._feed.look()
         except Closed:
             if not token.stopped():
                 raise
         finally:
-            subscription.close()
-            with self._lock:
-                self._subscription = None
-                self._dropped_before += subscription.dropped
-
-    def _take(self, batch: ReadingBatch) -> None:
-        """Take in a batch; on this worker, or on a thread of the backend."""
-        if not len(batch):
-            return
-        with self._turn:
-            news = self._table.accept(batch, self._rows)
-            for other in news.others:
-                reading = other.reading
-                if reading.value is None and reading.status.category in _LASTING:
-                    _log.warning("%s: %s", reading.request, f"{reading.status} {reading.message}".rstrip())
-            self._pass_on(news)
-
-    def _look(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._looked < _PATIENCE:  # not with each batch: a look costs time in proportion to the rows
-            return
-        self._looked = now
-        with self._turn:
-            arrived, expected = self._table.news(self._rows)
-            fell, _ = self._watchdog.check(now, arrived, expected)
-            if len(fell):
-                self._pass_on(self._table.lose(self._rows[fell], REQTMO, "silent for longer than its event allows"))
-
-    def _died(self, death: BaseException) -> None:
-        reason = f"the acquisition from {self.name} stopped ({type(death).__name__}) and begins anew"
-        with self._turn:
-            self._pass_on(self._table.lose(self._rows, DISCONNECTED, reason))
-
-    def _pass_on(self, news: ReadingBatch) -> None:
-        if len(news):
-            for sink in self._sinks:
-                sink.put(news)
+            self._feed.end()

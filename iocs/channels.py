@@ -1,8 +1,9 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
-from collections.abc import Hashable, Iterable, Mapping, MutableMapping
+import asyncio
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from caproto.server import PVGroup
@@ -43,6 +44,27 @@ READBACK = f":{Role.READBACK.value}"
 TEXTS = (PvType.STRING, PvType.TEXT)  # types that a name with `$` may mean
 
 
+class Further(Protocol):
+    """Names that no plan has."""
+
+    @property
+    def made(self) -> Iterable[Channel]:
+        """See Channels."""
+        ...
+
+    def known(self, name: str) -> bool:
+        """See Channels."""
+        ...
+
+    def find(self, name: str) -> tuple[Served, bool] | None:
+        """See Channels."""
+        ...
+
+    def settling(self, name: str) -> "asyncio.Future[None] | None":
+        """See Channels."""
+        ...
+
+
 class Channels:
     """The PVs of one plan, and those of the gateway itself. `own` are groups of the latter."""
 
@@ -51,15 +73,20 @@ class Channels:
         self._whole: dict[str, Channel] = {name: channel for group in own for name, channel in group.pvdb.items()}
         self._rows: dict[str, RowChannel] = {}
         self._fields: WeakValueDictionary[str, FieldChannel] = WeakValueDictionary()
+        self.further: Further | None = None  # asked last
         self._parts: WeakValueDictionary[str, Channel] = WeakValueDictionary()  # of histories, while somebody has them
 
     @property
     def made(self) -> Iterable[Channel]:
         """The channels that somebody has asked for, but for those that are only rows so far."""
-        return [*self._whole.values(), *self._parts.values()]
+        return [*self._whole.values(), *self._parts.values(), *(self.further.made if self.further else ())]
 
     def known(self, name: str) -> bool:
         """Whether the name is served; makes nothing."""
+        return self.planned(name) or (self.further is not None and self.further.known(name))
+
+    def planned(self, name: str) -> bool:
+        """Whether the name is one of the plan or of the gateway itself."""
         if name in self._rows or scalar_row(self.ioc.plan, name) is not None:
             return True
         return any(self._fits(asked) for asked in readings(name))
@@ -71,7 +98,13 @@ class Channels:
                 return row, False
             if self._fits(asked):
                 return self._found(asked)
-        return None
+        return self.further.find(name) if self.further is not None else None
+
+    def settling(self, name: str) -> "asyncio.Future[None] | None":
+        """What to wait for before a channel of that name is made; None where it can be made now."""
+        if self.further is None or self.planned(name):
+            return None
+        return self.further.settling(name)
 
     def _found(self, asked: Asked) -> tuple[Served, bool]:
         channel: Channel | FieldChannel = self.whole(asked.pv)
@@ -94,22 +127,7 @@ class Channels:
 
     def _fits(self, asked: Asked) -> bool:
         """Whether there is such a PV, with such a field, and the filters are understood; makes nothing."""
-        spec = self._spec(asked.pv)
-        if spec is None:
-            return False
-        text = spec.type in TEXTS
-        if asked.field:
-            field = field_of(record_type(spec), asked.field)
-            if field is None:
-                return False
-            text = field.type == STRING
-        if asked.long_string and not text:
-            return False
-        try:
-            self._filters(asked.filters)
-        except BadFilter:
-            return False
-        return True
+        return fits(asked, self._spec(asked.pv), self._filters)
 
     def _spec(self, name: str) -> PvSpec | None:
         if name in self._whole:
@@ -157,7 +175,7 @@ class Channels:
         found = self.find(name)
         if found is None:
             return None
-        channel = _origin(found[0])
+        channel = origin(found[0])
         channel.refresh()
         value = channel.held
         valid = channel.alarm_now.severity < Severity.INVALID and isinstance(value, int | float)
@@ -169,7 +187,7 @@ class Channels:
 
     def denied(self, channel: Served, value: Any, put: Put, refusal: Refusal | None) -> None:
         """A put never came to its device: tell the journal and the outcome PVs. None: for want of rights."""
-        spec = replace(_origin(channel).spec, name=channel.pvname)
+        spec = replace(origin(channel).spec, name=channel.pvname)
         if refusal is None:
             device = self.ioc.plan.devices.get(spec.device)
             refusal = self.ioc.guard.why_not(spec, channel.asg, channel.level, put, device.name if device else "")
@@ -218,8 +236,27 @@ class Channels:
         return group.pvdb[name]  # type: ignore[no-any-return]
 
 
-def _origin(channel: Served) -> Channel:
+def fits(asked: Asked, spec: PvSpec | None, filters: Callable[[str], object]) -> bool:
+    """Whether a PV has what is asked for; `filters` raises BadFilter for those that are not understood."""
+    if spec is None:
+        return False
+    text = spec.type in TEXTS
+    if asked.field:
+        field = field_of(record_type(spec), asked.field)
+        if field is None:
+            return False
+        text = field.type == STRING
+    if asked.long_string and not text:
+        return False
+    try:
+        filters(asked.filters)
+    except BadFilter:
+        return False
+    return True
+
+
+def origin(channel: Served) -> Channel:
     """The whole channel that something is a view of."""
     if isinstance(channel, RowChannel):
         return channel.whole
-    return channel if isinstance(channel, Channel) else _origin(channel.base)
+    return channel if isinstance(channel, Channel) else origin(channel.base)

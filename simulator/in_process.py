@@ -158,7 +158,10 @@ class InProcessBackend:
         """See the port; everything is known at once, so nothing is left out."""
         self._check()
         absent = PropertyInfo()
-        return {device: self._facility.info(device) or DeviceInfo(device, reading=absent) for device in devices}
+        return {
+            device: self._facility.info(device) or DeviceInfo(device, reading=absent, exists=False)
+            for device in devices
+        }
 
     def health(self) -> Health:
         """See the port: it is up until it is closed."""

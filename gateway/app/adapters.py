@@ -28,8 +28,10 @@ def open_any(name: str, url: BackendUrl, clock: Clock, read_text: ReadText, auth
 
 
 def open_backends(config: Config, clock: Clock) -> dict[str, Backend]:
-    """Every backend that a device uses; what was opened is closed again when one cannot be."""
+    """Every backend that a device uses, or names on demand; what was opened is closed again when one cannot be."""
     used = {name for device in config.devices for name in device.route.names}
+    if config.on_demand is not None:
+        used |= set(config.on_demand.route.names)
     opened: dict[str, Backend] = {}
     try:
         for name in sorted(used):

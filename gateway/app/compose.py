@@ -11,6 +11,7 @@ from pathlib import Path
 
 from devices.acquisition import Acquisition
 from devices.device import Device
+from devices.feeds import Feeds
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
@@ -21,6 +22,7 @@ from gateway.app.describe import describe, properties_of, teach
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.figures import figures
 from gateway.app.metadata import NEVER, Apply, Metadata, Refresh, home_of, open_metadata
+from gateway.app.on_demand import source_of
 from gateway.app.plan_sizes import count_pvs, writable_watches
 from gateway.app.rules import AccessWatch, guard_of
 from gateway.backends.route import RouteBackend
@@ -38,6 +40,7 @@ from iocs.fast.server import CaServer
 from iocs.group import Ioc
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
+from iocs.on_demand import OnDemand, Source
 from iocs.publisher import Publisher
 from iocs.serve import serve
 from iocs.store import Store
@@ -79,6 +82,7 @@ class Gateway:
         options: Options | None = None,
         metadata: Metadata | None = None,
         refresh: Callable[[Apply], Refresh] | None = None,
+        names: Source | None = None,
     ) -> None:
         self.plan, self.backends, self.clock, self.settings = plan, dict(backends), clock, settings
         self.options = options or Options()
@@ -93,6 +97,8 @@ class Gateway:
         self.writers: list[SettingsWorkers] = []
         self._pull: dict[Route, PullQueue] = {}
         self.guard = guard
+        self._names, self._feeds = names, Feeds(clock)
+        self.on_demand: OnDemand | None = None
         self.access: AccessWatch | None = None
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
@@ -131,6 +137,8 @@ class Gateway:
         self._assemble(push, switched)
         own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
         channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
+        if self._names is not None:
+            channels.further = self.on_demand = OnDemand(self._names, channels, self._feeds, self.guard, self.clock)
         if self.options.access_path is not None:
             self.access = AccessWatch(self.guard.rules, self.options.access_path, channels.value_of, self._reassess)
         if self._refresh is not None:
@@ -198,6 +206,8 @@ class Gateway:
             acquisition.start()
         for writer in self.writers:
             writer.start()
+        if self.on_demand is not None:
+            self._feeds.start()
         if self._refreshing is not None:
             self._refreshing.start()
         deadline = self.clock.monotonic() + SETTLE_TIME
@@ -206,8 +216,11 @@ class Gateway:
         if waiting:
             log.warning("%d of %d requests have not been answered yet", waiting, len(self.table))
         ready(Ready(self.settings.port, count_pvs(self.plan)))
-        if self.access is not None:
-            await self.access.run()
+        async with asyncio.TaskGroup() as work:
+            if self.access is not None:
+                work.create_task(self.access.run())
+            if self.on_demand is not None:
+                work.create_task(self.on_demand.run(server))
 
     def _reassess(self) -> None:
         if self.server is not None:
@@ -222,11 +235,14 @@ class Gateway:
             log.error("the look at the device database does not end")
         if self.metadata is not None:
             self.metadata.close()
+        self._feeds.signal_stop()
         for acquisition in self.acquisitions:
             acquisition.signal_stop()
         for acquisition in self.acquisitions:
             if not acquisition.stop(PATIENCE):
                 log.error("the acquisition from %s does not end", acquisition.name)
+        if not self._feeds.stop(PATIENCE):
+            log.error("the acquisition on demand does not end")
         for backend in self.backends.values():
             backend.close()
         if self.guard.journal is not None and not self.guard.journal.stop():
@@ -274,7 +290,8 @@ def gateway_of(
             journal.start()
         options = Options(section.fast, when, access, limits.puts_waiting)
         refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
-        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh)
+        names = source_of(config, backends, metadata, clock, when)
+        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)
     except BaseException:
         if metadata is not None:
             metadata.close()

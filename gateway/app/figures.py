@@ -19,6 +19,7 @@ from gateway.plan.model import Plan
 from iocs.diagnostics import Countdown, Figure
 from iocs.fast.server import CaServer
 from iocs.guard import Guard
+from iocs.on_demand import OnDemand
 from iocs.publisher import Publisher
 from iocs.store import Store
 
@@ -45,6 +46,7 @@ class Served(Protocol):
     writers: list[SettingsWorkers]
     routes: dict[Names, RouteBackend]
     metadata: Metadata | None
+    on_demand: OnDemand | None
 
     def waiting_settings(self) -> int:
         """Settings that wait for a worker now."""
@@ -89,6 +91,9 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "QUEUE:PUSH": lambda: push.waiting,
         "QUEUE:PUSH:MAX": lambda: push.high_water,
         "QUEUE:PUT": served.waiting_settings,
+        "ONDEMAND:WORLDS": lambda: served.on_demand.worlds if served.on_demand else 0,  # devices and requests
+        "ONDEMAND:LOOKUPS": lambda: served.on_demand.lookups & WRAP if served.on_demand else 0,
+        "ONDEMAND:UNKNOWN": lambda: served.on_demand.unknown & WRAP if served.on_demand else 0,  # answers
     }
     if served.metadata is not None:
         found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}

@@ -82,6 +82,11 @@ class Metadata:
             log.info("the device database describes all %d devices again", len(names))
         return found
 
+    def look_up(self, devices: list[str]) -> dict[str, DeviceInfo] | None:
+        """What the database says now of devices that nobody has configured; None when it could not be asked."""
+        found = self._database.describe(devices, PATIENCE)
+        return None if self._database.last_error and not found else found
+
     @property
     def error(self) -> str:
         """Why the database could not be asked last; empty when it could."""

@@ -15,6 +15,7 @@ from gateway.wire import devdb
 from gateway.wire.devdb_info import device_info
 
 AT_ONCE = 2000  # names in one call: about 1 MB of answer
+MOST_SAID = 1000  # lines about devices, each once
 CALL = 5.0  # s that one call may take (devdb.md 1)
 _OPTIONS = (
     ("grpc.max_receive_message_length", devdb.LARGEST),  # gRPC's default of 4 MiB is less than long descriptions need
@@ -125,7 +126,7 @@ class DevdbSource:
 
     def _say(self, name: str, sentence: str) -> None:
         line = f"{name}: {sentence}"
-        if line not in self._said:
+        if line not in self._said and len(self._said) < MOST_SAID:  # a storm of nonsense names must not fill the log
             self._said.add(line)
             _log.warning("%s", line)
 

@@ -27,7 +27,7 @@ def device_info(device: str, wanted: frozenset[Property], samples: Mapping[str, 
         return None
     present = {prop: sample for prop, sample in found.items() if _exists(sample)}
     if not present:
-        return DeviceInfo(device, reading=PropertyInfo())
+        return DeviceInfo(device, reading=PropertyInfo(), exists=False)
     description = samples.get(_text(device, Property.DESCRIPTION))
     status = present.get(Property.STATUS)
     return DeviceInfo(

@@ -45,7 +45,7 @@ def device_info(
     present = {name: infos[f"{device}.{name}@N"] for name in _PROPERTIES if f"{device}.{name}@N" in infos}
     if not present:
         refused = any(f"{device}.{name}@N" in replies for name in _PROPERTIES)
-        return DeviceInfo(device, reading=PropertyInfo()) if refused else None
+        return DeviceInfo(device, reading=PropertyInfo(), exists=False) if refused else None
     text = isinstance(replies.get(f"{device}.READING@I"), dpm.TextReply | dpm.TextArrayReply)
 
     def numbers(name: str) -> PropertyInfo | None:

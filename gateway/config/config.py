@@ -7,6 +7,7 @@ from gateway.config.backend_url import BackendUrl
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.models import Auth, DeviceEntry
 from gateway.core.drf import DataRequest
+from gateway.core.drf_events import DrfEvent
 from gateway.core.route import Route
 
 
@@ -45,6 +46,18 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDemandConfig:
+    """Which devices are made when somebody searches for them. Patterns are in capitals, as device names are."""
+
+    allow: tuple[str, ...]
+    deny: tuple[str, ...]
+    linger: float  # s that an unused one lives
+    route: Route  # without a backend for writing: they are read only
+    event: DrfEvent
+    most: int  # that live at one time
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that was configured. `notes` say, one sentence each, what is accepted but will not work as written."""
 
@@ -54,3 +67,4 @@ class Config:
     metadata: MetadataConfig | None
     devices: tuple[DeviceConfig, ...]
     notes: tuple[str, ...] = ()
+    on_demand: OnDemandConfig | None = None

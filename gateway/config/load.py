@@ -5,12 +5,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 
 from gateway.config.backend_url import SCHEMES, BackendUrl
-from gateway.config.config import BackendConfig, Config, DeviceConfig, MetadataConfig
+from gateway.config.config import BackendConfig, Config, DeviceConfig, MetadataConfig, OnDemandConfig
 from gateway.config.entries import Entries
-from gateway.config.models import ConfigFile, ConfirmSection, DeviceEntry, IncludeEntry, MetadataSection, ReadWrite
+from gateway.config.models import (
+    ConfigFile,
+    ConfirmSection,
+    DeviceEntry,
+    IncludeEntry,
+    MetadataSection,
+    OnDemandSection,
+    ReadWrite,
+)
 from gateway.config.problems import ConfigErrors, Path, Places, problems_of, raise_all
 from gateway.config.source import override, read_csv, read_yaml
 from gateway.core.errors import BadConfig, BadInput
+from gateway.core.route import Route
 
 DATABASES = ("devdb+grpc", "sim")  # schemes that metadata can come from
 NOT_BUILT = "is not in this version and has no effect"
@@ -54,10 +63,11 @@ class _Loading:
         names = tuple(written) if isinstance(written, dict) else ()
         entries = Entries(backends, names, self.places)
         devices = tuple(self._devices(listed, entries))
+        on_demand = self._on_demand(sections.on_demand, entries) if sections and sections.on_demand else None
         raise_all(self.problems)
         assert sections is not None  # or there was a problem
         notes = (*self._not_built(sections), *(str(note) for note in entries.notes.values()))
-        return Config(self.file, sections.gateway, backends, metadata, devices, notes)
+        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand)
 
     def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
         try:
@@ -85,6 +95,18 @@ class _Loading:
             reason = f"{url.scheme} is no device database; write for example devdb+grpc://host:50051, or sim:"
             self.problems.append(self.places.problem(("metadata", "url"), reason))
         return MetadataConfig(url, section.cache, section.refresh)
+
+    def _on_demand(self, section: OnDemandSection, entries: Entries) -> OnDemandConfig | None:
+        """What is said of every device that has no entry is judged as the entry of one."""
+        stand_in = DeviceEntry(device="M:OUTTMP", backend=section.backend, event=section.event)
+        try:
+            device = entries.device(stand_in, ("on_demand",))
+        except BadConfig as problem:
+            self.problems.append(self.places.problem(("on_demand", problem.key), problem.reason))
+            return None
+        allow, deny = (tuple(pattern.upper() for pattern in words) for words in (section.allow, section.deny))
+        route = Route(device.route.read, ())
+        return OnDemandConfig(allow, deny, section.linger, route, device.request.event, section.most)
 
     def _backends(self, sections: ConfigFile) -> dict[str, BackendConfig]:
         found = {}
@@ -156,6 +178,6 @@ class _Loading:
     def _not_built(self, sections: ConfigFile) -> Iterator[str]:
         """What the models accept and this version does not do."""
         unbuilt: list[Path] = [("gateway", key) for key in ("http",) if getattr(sections.gateway, key) is not None]
-        unbuilt += [(key,) for key in ("on_demand", "history") if getattr(sections, key) is not None]
+        unbuilt += [(key,) for key in ("history",) if getattr(sections, key) is not None]
         for path in unbuilt:
             yield str(self.places.problem(path, NOT_BUILT))

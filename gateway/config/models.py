@@ -192,9 +192,14 @@ class IncludeEntry(Section):
 class OnDemandSection(Section):
     """PVs that are made when somebody searches for them."""
 
-    allow: Words = ()
-    deny: Words = ()
-    linger: float = Field(default=60.0, ge=0, description="s that an unused PV lives")
+    allow: Words = Field(default=(), description="patterns of device names, for example M:*; none allows no device")
+    deny: Words = Field(default=(), description="the same; what it names is not served, whatever `allow` says")
+    linger: float = Field(default=60.0, ge=0, description="s that an unused device lives")
+    backend: RouteEntry | None = Field(
+        default=None, description="one, or several: the first that works; needed when there is more than one"
+    )
+    event: str = Field(default="p,1000", description="when a device is acquired whose name does not say it")
+    most: int = Field(default=1000, ge=1, le=100_000, description="devices and requests that live at one time")
 
 
 class HistorySection(Section):

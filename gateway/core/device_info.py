@@ -54,3 +54,4 @@ class DeviceInfo:
     commands: tuple[Command, ...] = ()
     analog: bool = False  # whether it has an ANALOG alarm block
     digital: bool = False
+    exists: bool = True  # False where the source knows that there is no such device

@@ -133,7 +133,8 @@ class DeviceInfoSource(Protocol):
     ) -> dict[str, DeviceInfo]:
         """What is known of each device, by its canonical name; whatever could not be asked is left out.
 
-        A device that does not exist is described as one with a reading alone, so that its PV can say so.
+        A device that does not exist is left out, or described as one with a reading alone that does not exist, so that
+        the PV of a configured one can say so.
         `only` names, for some devices, the properties that matter: a source that has to ask may leave out the others.
         """
         ...

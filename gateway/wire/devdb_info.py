@@ -35,7 +35,7 @@ def device_info(name: str, record: DeviceRecord, alarms: Iterable[AlarmRecord]) 
     said: list[str] = []
     blocks = {alarm.property_index for alarm in alarms}
     if record == DeviceRecord():
-        return DeviceInfo(name, reading=PropertyInfo()), ("the device database does not know it",)
+        return DeviceInfo(name, reading=PropertyInfo(), exists=False), ("the device database does not know it",)
     info = DeviceInfo(
         name,
         record.description.strip(),

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -41,6 +41,10 @@ class Service(Protocol):
 
     def find(self, name: str) -> tuple[Served, bool] | None:
         """The channel of a name, and whether the name asks for a long string."""
+        ...
+
+    def settling(self, name: str) -> "asyncio.Future[None] | None":
+        """What to wait for before a channel of that name is made; None where it can be made now."""
         ...
 
     def known(self, name: str) -> bool:
@@ -245,6 +249,9 @@ class Circuit(Outbox, asyncio.Protocol):
 
     def _create(self, message: ca.Message) -> None:
         name, cid = ca.text_of(message.payload), message.parameter1
+        if (settling := self.service.settling(name)) is not None:
+            settling.add_done_callback(lambda _: None if self.gone else self._create(message))
+            return
         found = self.service.find(name) if len(self._clients) < self.service.most_channels else None
         if found is None:
             self.write(ca.pack(ca.CREATE_FAILED, p1=cid))
@@ -259,6 +266,11 @@ class Circuit(Outbox, asyncio.Protocol):
         self.write(
             ca.pack(ca.ACCESS_RIGHTS, p1=cid, p2=rights) + ca.pack(ca.CREATE_CHANNEL, data_type, count, cid, server_id)
         )
+
+    @property
+    def channels(self) -> Iterator[Served]:
+        """What its client has."""
+        return (client.channel for client in self._clients.values())
 
     def _new_id(self) -> int:
         """A server id; used again, the one longest free first, before the table of rows has to grow."""

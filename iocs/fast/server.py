@@ -5,7 +5,7 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
 from gateway.access.judge import Refusal
@@ -28,6 +28,10 @@ class Channels(Protocol):
 
     def known(self, name: str) -> bool:
         """Whether the name is served; makes nothing."""
+        ...
+
+    def settling(self, name: str) -> "asyncio.Future[None] | None":
+        """What to wait for before a channel of that name is made; None where it can be made now."""
         ...
 
     def find(self, name: str) -> tuple[Served, bool] | None:
@@ -66,6 +70,7 @@ class CaServer:
         self.circuits: set[Circuit] = set()
         self.refused = 0  # circuits, since the start
         self.find, self.known, self.denied = channels.find, channels.known, channels.denied
+        self.settling = channels.settling
         self.rights = channels.rights
         self._servers: list[asyncio.Server] = []
         self._searches: list[asyncio.DatagramTransport] = []
@@ -163,6 +168,10 @@ class CaServer:
             return False
         self.circuits.add(circuit)
         return True
+
+    def in_use(self) -> Iterator[Served]:
+        """The channels of all clients."""
+        return (channel for circuit in self.circuits for channel in circuit.channels)
 
     def closed(self, circuit: Circuit) -> None:
         """Forget a circuit."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.config.backend_url import BackendUrl
 from gateway.config.config import MetadataConfig
 from gateway.config.problems import ConfigErrors
+from gateway.core.route import Route
 from tests.config.loading import HEAD, loaded
 
 
@@ -108,13 +109,12 @@ def test_what_this_version_lacks_is_said_and_not_ignored_silently() -> None:
     text = (
         "gateway: {http: '127.0.0.1:8080', access_file: a.acf}\n"
         "backends: {a: {url: 'dpm+http://h', auth: {kerberos: {}}}}\n"
-        "metadata: {url: 'devdb+grpc://h'}\non_demand: {}\nhistory: {url: 'sqlite:///h.db'}\n"
+        "metadata: {url: 'devdb+grpc://h'}\nhistory: {url: 'sqlite:///h.db'}\n"
     )
 
     assert list(loaded(text).notes) == [
         "gw.yaml:1: gateway.http: is not in this version and has no effect",
-        "gw.yaml:4: on_demand: is not in this version and has no effect",
-        "gw.yaml:5: history: is not in this version and has no effect",
+        "gw.yaml:4: history: is not in this version and has no effect",
     ]
 
 
@@ -208,3 +208,26 @@ def test_a_key_that_looks_like_our_own_inner_names_is_an_unknown_key_like_any_ot
 def test_any_text_is_loaded_or_refused(text: str) -> None:
     with pytest.raises(ConfigErrors):
         loaded(text)
+
+
+def test_names_on_demand_have_a_route_without_writes_and_an_event() -> None:
+    config = loaded(HEAD_OF_TWO + "on_demand: {allow: 'm:*', backend: [b, a], event: 'p,500'}\n")
+
+    assert config.on_demand is not None
+    assert config.on_demand.allow == ("M:*",)
+    assert config.on_demand.route == Route(("b", "a"), ())
+    assert config.on_demand.event.period_ms == 500
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{}", "gw.yaml:2: on_demand.backend: is required where there are several backends; write one of a, b"),
+        ("{backend: a, event: i}", "gw.yaml:2: on_demand.event: 'I' gives no stream of readings"),
+    ],
+)
+def test_names_on_demand_that_cannot_be_served_name_the_key(section: str, said: str) -> None:
+    assert refused(HEAD_OF_TWO + f"on_demand: {section}\n")[0].startswith(said)
+
+
+HEAD_OF_TWO = "backends: {a: {url: 'sim:'}, b: {url: 'sim:'}}\n"

@@ -38,13 +38,10 @@ class Service(Protocol):
     largest_value: int | None  # bytes of values in one message to a client; None for no limit
     most_channels: int  # of one circuit
     most_monitors: int  # of one circuit
+    settling: Callable[[str], "asyncio.Future[None] | None"]  # what to wait for before a channel of a name is made
 
     def find(self, name: str) -> tuple[Served, bool] | None:
         """The channel of a name, and whether the name asks for a long string."""
-        ...
-
-    def settling(self, name: str) -> "asyncio.Future[None] | None":
-        """What to wait for before a channel of that name is made; None where it can be made now."""
         ...
 
     def known(self, name: str) -> bool:

@@ -5,7 +5,7 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
 from gateway.access.judge import Refusal
@@ -70,7 +70,7 @@ class CaServer:
         self.circuits: set[Circuit] = set()
         self.refused = 0  # circuits, since the start
         self.find, self.known, self.denied = channels.find, channels.known, channels.denied
-        self.settling = channels.settling
+        self.settling: Callable[[str], asyncio.Future[None] | None] = channels.settling
         self.rights = channels.rights
         self._servers: list[asyncio.Server] = []
         self._searches: list[asyncio.DatagramTransport] = []

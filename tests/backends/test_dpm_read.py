@@ -261,7 +261,7 @@ def test_a_device_is_described_by_what_dpm_tells(server: ScriptedServer, backend
 
     server.answer = answer
     found = backend.describe(["m:outtmp", "Z:NOTFND"], 5)
-    assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo())
+    assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo(), exists=False)
     info = found["M:OUTTMP"]
     assert info.description == "a device"
     assert info.reading is not None

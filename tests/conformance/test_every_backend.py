@@ -281,7 +281,7 @@ def test_every_backend_can_do_what_its_scheme_says(side: Side, request: pytest.F
 
 def test_devices_are_described_and_one_that_does_not_exist_has_a_reading_alone(describing: Side) -> None:
     found = describing.infos.describe(["M:OUTTMP", "Z:NOTFND", "Z:ACLTST", "G:MODE", "G:DOORS"], TIMEOUT)
-    assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo())
+    assert found["Z:NOTFND"] == DeviceInfo("Z:NOTFND", reading=PropertyInfo(), exists=False)
     outtmp, acltst = found["M:OUTTMP"], found["Z:ACLTST"]
     assert outtmp.description == "Outdoor temperature"
     assert outtmp.reading is not None

@@ -129,7 +129,7 @@ def test_a_closed_backend_does_nothing_more():
 def test_it_describes_devices_and_one_that_does_not_exist_has_a_reading_alone():
     found = backend().describe(["Z:ACLTST", "Z:NOTFND"], 1.0)
     assert "Amps" == found["Z:ACLTST"].reading.units
-    assert DeviceInfo("Z:NOTFND", reading=PropertyInfo()) == found["Z:NOTFND"]
+    assert DeviceInfo("Z:NOTFND", reading=PropertyInfo(), exists=False) == found["Z:NOTFND"]
 
 
 def test_its_health_counts_what_is_watched():

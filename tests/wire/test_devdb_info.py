@@ -140,7 +140,7 @@ def test_alarm_blocks_are_there_or_not() -> None:
 
 def test_a_device_that_does_not_exist_is_a_reading_that_can_say_so() -> None:
     info, said = device_info("Z:NOTFND", DeviceRecord(), ())
-    assert DeviceInfo("Z:NOTFND", reading=PropertyInfo()) == info
+    assert DeviceInfo("Z:NOTFND", reading=PropertyInfo(), exists=False) == info
     assert ("the device database does not know it",) == said
 
 

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.kdc import Kdc, running_kdc
 from tests.support.rabbitmq import RabbitMq, running_rabbitmq
+
+settings.register_profile("suite", deadline=None)  # machines are shared: how long one example takes says nothing
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -103,21 +103,27 @@ class AccessWatch:
         looks = round(LOOK_AT_FILE / LOOK)
         while True:
             for look in range(looks):
-                moved = self.look_at_inputs()
-                if look == 0:
-                    moved = await asyncio.to_thread(self.look_at_file) or moved
-                if moved:
+                renewed = look == 0 and await asyncio.to_thread(self.look_at_file)
+                if self.look_at_inputs() or renewed:  # new rules are judged with their own inputs
                     self.changed()
                 await asyncio.sleep(LOOK)
 
     def look_at_inputs(self) -> bool:
         """Bring the inputs of the rules up to date; whether one has changed."""
         assert self.rules.file is not None, "there is a watch only where there is a file"
-        now = {name: self._value_of(name) for name in self.rules.file.inputs()}
+        now = {name: self._input(name) for name in self.rules.file.inputs()}
         moved = now != self._values
         self._values.clear()
         self._values.update(now)
         return moved
+
+    def _input(self, name: str) -> float | None:
+        try:
+            return self._value_of(name)
+        except Exception:  # rules that read it do not hold; the gateway goes on
+            if self._values.get(name, 0.0) is not None:
+                log.exception("the input %s of %s cannot be had", name, self.path)
+            return None
 
     def look_at_file(self) -> bool:
         """Read the file again when it is another one; whether the rules are new."""

@@ -98,6 +98,19 @@ def test_inputs_are_followed(tmp_path: Path) -> None:
     assert "NONE" == watch.rules.access("DEFAULT", 0, ALICE).name
 
 
+def test_an_input_that_cannot_be_had_gives_nothing_and_ends_nothing(tmp_path: Path) -> None:
+    watch = watch_over(tmp_path, 'ASG(DEFAULT) {INPA(GW:BEAM) RULE(1,WRITE){CALC("A=0")}}', {"GW:BEAM": 0.0})
+    assert watch.look_at_inputs()
+    assert "WRITE" == watch.rules.access("DEFAULT", 0, ALICE).name
+
+    def broken(_: str) -> float:
+        raise ValueError("a getter broke")
+
+    watch._value_of = broken
+    assert watch.look_at_inputs()
+    assert "NONE" == watch.rules.access("DEFAULT", 0, ALICE).name
+
+
 def test_who_watches_is_told_of_changes_until_it_is_cancelled(tmp_path: Path) -> None:
     values: dict[str, float | None] = {"GW:BEAM": 1.0}
     watch = watch_over(tmp_path, 'ASG(DEFAULT) {INPA(GW:BEAM) RULE(1,WRITE){CALC("A=0")}}', values)

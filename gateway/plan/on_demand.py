@@ -62,7 +62,7 @@ def wanted(name: str) -> Wanted | None:
     if (parted := _PARTED.fullmatch(name)) is not None:
         suffix = parted["suffix"]
         return Wanted(DataRequest.parse(parted["device"]), f":{suffix}" if suffix else "", own=False)
-    if _SIGNS.fullmatch(name) is None:
+    if not plausible(name) or _SIGNS.fullmatch(name) is None:
         return None
     try:
         request = DataRequest.parse(name)

@@ -53,7 +53,7 @@ def test_a_name_means_a_device_and_one_of_its_pvs(name: str, key: str, pv: str) 
         "nonsense", "M:OUTTMP.EGU", "M:OUTTMP<-LOGGER", "M:OUTTMP@p,500\n", "M:OUTTMP,Z:ACLTST", "M:OUTTMP.RAW",
         "Z|ACLTST.ON", "M^OUTTMP", "M:OUTTMP@I", "M:OUTTMP@N", "M:OUTTMP@p,1", "Z~ACLTST@p,500", "B:IRMS06{0:10}",
         "Z|ACLTST[0:3]", "B:IRMS06[0:40000]", "B:IRMS06[0:99999999]", "M:" + "A" * 10_000, "../../etc",
-        "ABC.SETTING[0:1]",
+        "ABC.SETTING[0:1]", "0_0", "0:ACLTST.SETTING",
     ],
 )  # fmt: skip
 def test_what_is_no_request_or_none_that_is_served_means_nothing(name: str) -> None:

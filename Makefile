@@ -3,8 +3,10 @@
 #   make demo    the simulated central services and the gateway, on loopback; Ctrl-C ends both
 #   make test    the whole suite against the real parts
 #   make check   format, lint, types, floors
+#   make hunt    the tests of the pure rooms with many random examples, each time others
 
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PACSYS := .venv-pacsys
@@ -12,13 +14,17 @@ PIP := -m pip install --quiet --disable-pip-version-check
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test check venv format schema protobuf clean
+.PHONY: demo test hunt check venv format schema protobuf clean
 
 demo: $(VENV)/.run
 	@exec $(BIN)/acgate demo
 
 test: $(VENV)/.test $(PACSYS)/.made
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+hunt: $(VENV)/.test
+	$(BIN)/python -m pytest --hypothesis-profile=hunt --timeout 1200 --numprocesses $(WORKERS) \
+	  tests/core tests/wire tests/config tests/access tests/plan
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -37,6 +37,11 @@ class Acquisition:
         return self._feed.name
 
     @property
+    def feed(self) -> Feed:
+        """The way of its readings."""
+        return self._feed
+
+    @property
     def rows(self) -> tuple[int, ...]:
         """Its rows of the table."""
         return self._feed.rows

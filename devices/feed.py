@@ -4,15 +4,18 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from devices.table import DeviceTable
 from devices.watchdog import Watchdog, allowed_silence, companies
 from gateway.core.batch import ReadingBatch
+from gateway.core.drf_events import IMMEDIATE
 from gateway.core.ports import Backend, Clock, DirectSubscription, ReadingSink, Subscription
 from gateway.core.remembered import constant
 from gateway.core.status import DISCONNECTED, REQTMO
+from gateway.core.values import Reading
 
 _LASTING = ("conf", "priv", "dis")  # classes of values.md 8 that stay until somebody changes something: worth a line
 _log = logging.getLogger("devices.acquisition")
@@ -36,7 +39,10 @@ class Feed:
         self._sinks = tuple(sinks)
         self._clock = clock
         watches = [table.watches[row] for row in rows]
-        self._watchdog = Watchdog(allowed_silence(watches), clock.monotonic(), companies(watches))
+        self._watchdog, self._ages = (
+            Watchdog(allowed_silence(watches), clock.monotonic(), companies(watches)) for _ in range(2)
+        )
+        self._every = constant(np.ones(len(rows), np.bool_))
         self._looked = -math.inf  # s, monotonic
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # of whoever passes something on
@@ -70,7 +76,8 @@ class Feed:
         subscription = self._backend.watch(self._requests)
         with self._lock:
             self._subscription = subscription
-        self._watchdog.grace(self._clock.monotonic())
+        for watchdog in (self._watchdog, self._ages):
+            watchdog.grace(self._clock.monotonic())
         if isinstance(subscription, DirectSubscription):
             subscription.hand_to(self._accept)  # where it will not, `get` gives the batches
 
@@ -98,7 +105,7 @@ class Feed:
                 self._dropped_before += subscription.dropped
 
     def look(self) -> None:
-        """Say of rows that are silent for too long that they are."""
+        """Say of rows that are silent for too long that they are, and which are stale, for whatever reason."""
         now = self._clock.monotonic()
         if now - self._looked < PATIENCE:  # not with each batch: a look costs time in proportion to the rows
             return
@@ -108,6 +115,19 @@ class Feed:
             fell, _ = self._watchdog.check(now, arrived, expected)
             if len(fell):
                 self._pass_on(self._table.lose(self._rows[fell], REQTMO, "silent for longer than its event allows"))
+            stale, fresh = self._ages.check(now, arrived, self._every)
+            self._table.age_out(self._rows[stale], self._rows[fresh])
+
+    def fetch(self, row: int, timeout: float) -> Reading:
+        """Ask the backend for one reading of a row now; where it is newer than what is known, it goes on as others do.
+
+        Blocks for `timeout` seconds at most, on whatever thread wants it.
+        """
+        request = self._table.watches[row].request
+        reading = self._backend.read([request.with_event(IMMEDIATE)], timeout)[0]
+        with self._turn:
+            self._pass_on(self._table.take(row, replace(reading, request=request)))
+        return reading
 
     def lost(self, death: BaseException) -> None:
         """Give all rows a reading without a value: who served them has died, and begins anew."""

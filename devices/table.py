@@ -5,7 +5,7 @@ however many rows they touch; everything else is one object per row.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from devices.circular_buffer import CircularBuffer, Points, Rings
 from devices.kinds import Target, fitted, target_of
 from devices.stamps import StrangeStamps, stamps_before
-from gateway.core.batch import OtherReading, ReadingBatch, Slots, batch_of, stamp_of_all
+from gateway.core.batch import EMPTY, OtherReading, ReadingBatch, Slots, batch_of, stamp_of_all
 from gateway.core.ports import Clock
 from gateway.core.remembered import Remembered, constant
 from gateway.core.status import PEND, Status
@@ -67,6 +67,8 @@ class DeviceTable:
         self._had_value = np.zeros(rows, np.bool_)
         self._seen = np.zeros(rows, np.int64)
         self._arrived = np.full(rows, -np.inf)  # s, monotonic, of the last value
+        self._stale = np.zeros(rows, np.bool_)
+        self._edges: dict[int, list[Callable[[], None]]] = {}  # who is told when a row becomes stale or fresh
         self._messages: dict[int, str] = {}
         self._errors: dict[int, str] = {}
         self._place = np.zeros(rows, np.int64)  # scratch of `_accept_others`
@@ -103,6 +105,12 @@ class DeviceTable:
         items = [(row, Reading(self.watches[row].request, None, 0, status, message)) for row in rows.tolist()]
         return self.accept(batch_of(items), self._every_row)
 
+    def take(self, row: int, reading: Reading) -> ReadingBatch:
+        """Take in a reading that was asked for, unless a newer one came first or it has no value; what is news."""
+        if reading.value is None or 0 < reading.stamp_ns <= self._stamp_ns[row]:
+            return EMPTY
+        return self.accept(batch_of([(row, reading)]), self._every_row)
+
     def snapshot(self, row: int) -> Snapshot:
         """What is known of a row now, of one piece."""
         with self._lock:
@@ -134,6 +142,22 @@ class DeviceTable:
     def age(self, row: int) -> float:
         """Seconds since the last value came; infinite when none ever did."""
         return self.clock.monotonic() - float(self._arrived[row])
+
+    def age_out(self, stale: Rows, fresh: Rows) -> None:
+        """The rows that are stale from now on, and those that are not any more."""
+        self._stale[stale], self._stale[fresh] = True, False
+        if self._edges:
+            for row in (*stale.tolist(), *fresh.tolist()):
+                for told in self._edges.get(row, ()):
+                    told()
+
+    def stale(self, row: int) -> bool:
+        """Whether no value came for longer than the event of the row allows, for whatever reason."""
+        return bool(self._stale[row])
+
+    def on_edge(self, row: int, told: Callable[[], None]) -> None:
+        """Call `told` each time when the row becomes stale or fresh, on the thread that sees it; it must not block."""
+        self._edges.setdefault(row, []).append(told)
 
     def last_error(self, row: int) -> str:
         """Status and message of the last reading that had no value, however long ago; empty when there was none."""

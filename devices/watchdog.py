@@ -18,13 +18,18 @@ TOGETHER = 1.0  # s within which all that comes with one event has come
 
 
 def allowed_silence(watches: Sequence[Watch]) -> Floats:
-    """Seconds that each watch may be silent; infinite where the rhythm of its event is unknown.
+    """Seconds that each watch may be silent: as configured, or by its event; infinite where that has no known rhythm.
 
     Monitor events (Q) are sent on change only: their silence says nothing.
     """
-    events = [watch.request.event for watch in watches]
-    allowed = [None if event.mode == "Q" else event.silence_s() for event in events]
-    return np.array([np.inf if seconds is None else seconds for seconds in allowed], np.float64)
+    return np.array([_allowed(watch) for watch in watches], np.float64)
+
+
+def _allowed(watch: Watch) -> float:
+    event = watch.request.event
+    by_event = None if event.mode == "Q" else event.silence_s()
+    seconds = by_event if watch.stale_after is None else watch.stale_after
+    return np.inf if seconds is None else seconds
 
 
 def companies(watches: Sequence[Watch]) -> Places:

@@ -28,6 +28,7 @@ from iocs.lock import LockGroup
 from iocs.metadata import MetadataGroup
 from iocs.put import Put
 from iocs.pv_name import Asked, readings
+from iocs.read_now import ReadNowGroup
 from iocs.reading import ReadingGroup
 from iocs.record_fields import FieldChannel, field_of
 from iocs.row_channel import RowChannel
@@ -37,7 +38,7 @@ from iocs.status import StatusGroup
 
 GROUPS: tuple[type[DeviceGroup], ...] = (
     ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, LockGroup,
-    DiagnosticsGroup, MetadataGroup,
+    DiagnosticsGroup, ReadNowGroup, MetadataGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
 READBACK = f":{Role.READBACK.value}"
@@ -167,6 +168,8 @@ class Channels:
         rights = channel.rights()
         if self.ioc.guard.restricts:
             read, write = self.ioc.guard.access(channel.asg, channel.level, who.client)
+            if isinstance(channel, Channel) and channel.spec.role is Role.READ_NOW:  # a way of reading
+                write = read
             rights &= (ca.RIGHT_READ if read else 0) | (ca.RIGHT_WRITE if write else 0)
         return rights
 

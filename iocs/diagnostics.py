@@ -1,5 +1,7 @@
 """Who serves a device and how well (`:GW:*`), what became of its last write (`:WR:*`), and the gateway itself."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +23,12 @@ NEVER = -1.0  # age of a reading that never came
 class DiagnosticsGroup(DeviceGroup):
     """Figures of one device."""
 
-    roles = frozenset({Role.BACKEND, Role.AGE, Role.ERROR, Role.DROPS})
+    roles = frozenset({Role.BACKEND, Role.AGE, Role.ERROR, Role.DROPS, Role.STALE})
     backend = pvproperty(doc="name of the backend that serves it now", read_only=True)
     age = pvproperty(doc="s since the stamp of the newest reading, -1 before the first", read_only=True)
     error = pvproperty(doc="the last error, empty when all is well", read_only=True)
     drops = pvproperty(doc="updates that were conflated or lost on the way to clients", read_only=True)
+    stale = pvproperty(doc="whether no value came for longer than its event allows", read_only=True)
 
     @backend.startup
     async def backend(self, instance: Channel, async_lib: Any) -> None:
@@ -60,6 +63,22 @@ class DiagnosticsGroup(DeviceGroup):
         """Counted in the push queue and at slow clients."""
         rows = self.device.plan.rows()
         return int(sum(self.ioc.store.dropped[row] + self.ioc.drops(row) for row in rows))
+
+    @stale.startup
+    async def stale(self, instance: Channel, async_lib: Any) -> None:
+        """Be told of both edges."""
+        loop = asyncio.get_running_loop()
+
+        def told() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
+                loop.call_soon_threadsafe(instance.sample)
+
+        self.ioc.table.on_edge(self.device.plan.rows()[0], told)
+
+    @stale.getter
+    async def stale(self, instance: Channel) -> Any:
+        """Of the reading, or of what the device has in its place; whether the link or the device is silent."""
+        return int(self.ioc.table.stale(self.device.plan.rows()[0]))
 
 
 class WriteGroup(DeviceGroup):

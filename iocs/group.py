@@ -15,6 +15,7 @@ from caproto.server import PVGroup
 
 from devices.device import Device
 from devices.queues import PendingSetting, WriteOutcome
+from devices.read_now import Ask
 from devices.table import DeviceTable
 from gateway.access.judge import Layer, Refusal
 from gateway.core.drf import Property
@@ -61,6 +62,7 @@ class Ioc:
     write: Write  # queues a setting, or raises Refused
     changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
     serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
+    ask: Ask  # has a service asked for a reading of one row, or raises Refused
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
     described: Callable[[str], float] = lambda _: -1.0  # s since the device database described a device
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
@@ -139,6 +141,8 @@ class Ioc:
 
     def denied(self, spec: PvSpec, value: Any, put: Put, refusal: Refusal) -> None:
         """A put that never came to its device: it cannot be set, or the value is none of its type."""
+        if spec.role is Role.READ_NOW:  # it would have set nothing
+            return
         judged = self.guard.begin(spec, put, value, None)
         if (device := self.devices.get(spec.device)) is not None and device.plan.writable:
             device.refused(put.who, str(refusal))
@@ -187,8 +191,8 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
                 ioc = self.ioc
                 store = ioc.store if ioc.fast else None
                 options: dict[str, Any] = {
-                    "spec": spec, "store": store, "writes": ioc.plan.writes, "now": ioc.clock.now_ns,
-                    "asg": self.device.plan.group,
+                    "spec": spec, "store": store, "now": ioc.clock.now_ns, "asg": self.device.plan.group,
+                    "writes": ioc.plan.writes or spec.role is Role.READ_NOW,
                 }  # fmt: skip
                 if spec.labels:
                     options["enum_strings"] = spec.labels

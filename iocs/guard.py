@@ -16,13 +16,14 @@ from gateway.core.ports import Clock
 from gateway.core.put_row import PutJournal, PutRow, shown
 from gateway.core.write_state import WriteState
 from gateway.plan.fit import beyond, misfit
-from gateway.plan.model import DevicePlan, PvSpec, PvType
+from gateway.plan.model import DevicePlan, PvSpec, PvType, Role
 from iocs.put import RIGHTS as _RIGHTS
 from iocs.put import Put
 
 ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
 RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)
 RIGHTS_WITHOUT_DEVICE = tuple(step for step in RIGHTS if step[0] is not Layer.DEVICE)
+TO_ASK = tuple(step for step in STEPS if step[0] is Layer.RATE)
 TO_LOCK = tuple(step for step in STEPS if step[0] in (*(layer for layer, _ in RIGHTS), Layer.LOCK))
 
 
@@ -88,6 +89,8 @@ class Guard:
 
     def why_not(self, spec: PvSpec, group: str, level: int, put: Put, device: str) -> Refusal:
         """Who forbids a client to write a PV that it has no right to write."""
+        if spec.role is Role.READ_NOW:
+            return Refusal(Layer.ACCESS, f"who may not read {device} may not ask for a reading of it")
         wish = Wish(spec.name, device, spec.writable, put.client, put.circuit, 0.0, group, level)
         found = judge(wish, self.rules, RIGHTS)
         return found or Refusal(Layer.ACCESS, f"the rights to {spec.name} have just changed; try again")
@@ -97,6 +100,14 @@ class Guard:
     ) -> Refusal | None:
         """What some of the layers say of a put that goes to no device."""
         return judge(Wish(spec.name, "", spec.writable, put.client, put.circuit, 0.0, group, level), self.rules, steps)
+
+    def may_ask(self, spec: PvSpec, put: Put) -> Refusal | None:
+        """Whether a client that may read a PV may ask for a reading now, as often as it does; the put is counted."""
+        wish = Wish(spec.name, "", True, put.client, put.circuit, self.clock.monotonic())
+        found = judge(wish, self.rules, TO_ASK)
+        if found is None:
+            self.rules.passed(wish)
+        return found
 
     def may_break(self, spec: PvSpec, put: Put) -> Refusal | None:
         """Whether a client may break the locks of others."""

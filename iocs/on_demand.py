@@ -8,12 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from devices.device import Device
 from devices.feed import Feed
 from devices.feeds import Feeds
 from devices.queues import PendingSetting, PushQueue
+from devices.read_now import ReadNow
 from devices.table import DeviceTable
 from gateway.config.config import Config, OnDemandConfig
 from gateway.core.device_info import DeviceInfo
@@ -65,7 +67,7 @@ class Source:
 class World:
     """One device or request with everything it needs; lives on the loop, read from by the feeds' worker."""
 
-    def __init__(self, plan: Plan, source: Source, guard: Guard, clock: Clock) -> None:
+    def __init__(self, plan: Plan, source: Source, guard: Guard, reads: ReadNow, clock: Clock) -> None:
         loop, backend = asyncio.get_running_loop(), source.reader()
 
         def wake() -> None:
@@ -79,12 +81,12 @@ class World:
         self._push = PushQueue(PUSH_ROWS, wake)
         self._publisher = Publisher(self._push, store)
         devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
+        self.feed = Feed(backend, self.table, range(len(plan.watches)), [self._push], clock)
         self.ioc = Ioc(
             plan, self.table, store, clock, guard, devices, self._publisher.drain, self._push.dropped_of, _read_only,
-            lambda _: None, serving, fast=False,
+            lambda _: None, serving, partial(reads.ask, self.feed), fast=False,
         )  # fmt: skip
         self.channels = Channels(self.ioc)
-        self.feed = Feed(backend, self.table, range(len(plan.watches)), [self._push], clock)
         self.unused_since = clock.monotonic()
         self._settled: asyncio.Future[None] | None = loop.create_future()
         self._patience = loop.call_later(SETTLE, self._settle)
@@ -118,8 +120,11 @@ def _read_only(_: PendingSetting) -> None:
 class OnDemand:
     """Names that are served without an entry. Lives on the loop; `run` asks, and ends what is unused."""
 
-    def __init__(self, source: Source, planned: Channels, feeds: Feeds, guard: Guard, clock: Clock) -> None:
+    def __init__(
+        self, source: Source, planned: Channels, feeds: Feeds, guard: Guard, reads: ReadNow, clock: Clock
+    ) -> None:
         self._source, self._planned, self._feeds, self._guard, self._clock = source, planned, feeds, guard, clock
+        self._reads = reads
         self._configured: dict[str, str] = {}  # the name of each device's PV, by the device
         for name, device in planned.ioc.plan.devices.items():
             self._configured.setdefault(device.info.device, name)
@@ -216,7 +221,7 @@ class OnDemand:
             plan = self._plan(wish, rest)
             if plan is None:
                 return None
-            world = self._worlds[wish.key] = World(plan, self._source, self._guard, self._clock)
+            world = self._worlds[wish.key] = World(plan, self._source, self._guard, self._reads, self._clock)
             self._feeds.add(world.feed)
             log.info("%s is served on demand", wish.key)
         return world if world.channels.planned(wish.key + wish.suffix + rest) else None

@@ -2,40 +2,34 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from devices.acquisition import Acquisition
 from devices.device import Device
+from devices.feed import Feed
 from devices.feeds import Feeds
 from devices.queues import PendingSetting, PullQueue, PushQueue
+from devices.read_now import ReadNow, Wish
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
-from gateway.app.adapters import open_backends
-from gateway.app.config_file import read_text
-from gateway.app.credentials_check import lacks
-from gateway.app.describe import describe, properties_of, teach
-from gateway.app.ending import StopSignal, unless_stopped
+from gateway.app.describe import teach
 from gateway.app.figures import figures
-from gateway.app.metadata import NEVER, Apply, Metadata, Refresh, home_of, open_metadata
-from gateway.app.on_demand import source_of
-from gateway.app.plan_sizes import count_pvs, writable_watches
-from gateway.app.rules import AccessWatch, guard_of
+from gateway.app.metadata import NEVER, Apply, Metadata, Refresh
+from gateway.app.plan_sizes import count_pvs
+from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
-from gateway.config.config import Config
 from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
 from gateway.core.route import Names, Route
-from gateway.plan.build import build_plan
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
-from iocs.environment import CaSettings, ca_settings
+from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
 from iocs.group import Ioc
 from iocs.guard import Guard
@@ -98,6 +92,7 @@ class Gateway:
         self._pull: dict[Route, PullQueue] = {}
         self.guard = guard
         self._names, self._feeds = names, Feeds(clock)
+        self._reads, self._feed_of = ReadNow(clock), dict[int, Feed]()
         self.on_demand: OnDemand | None = None
         self.access: AccessWatch | None = None
 
@@ -130,6 +125,7 @@ class Gateway:
             self._write,
             written,
             self._serving,
+            self._ask,
             self.options.fast,
             self.metadata.age_of if self.metadata is not None else lambda _: NEVER,
         )
@@ -138,7 +134,9 @@ class Gateway:
         own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
         channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
         if self._names is not None:
-            channels.further = self.on_demand = OnDemand(self._names, channels, self._feeds, self.guard, self.clock)
+            channels.further = self.on_demand = OnDemand(
+                self._names, channels, self._feeds, self.guard, self._reads, self.clock
+            )
         if self.options.access_path is not None:
             self.access = AccessWatch(self.guard.rules, self.options.access_path, channels.value_of, self._reassess)
         if self._refresh is not None:
@@ -163,6 +161,7 @@ class Gateway:
                 )
                 backend = self.routes[names]
             self.acquisitions.append(Acquisition(backend, self.table, places, [push], self.clock))
+            self._feed_of |= dict.fromkeys(places, self.acquisitions[-1].feed)
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
             self._pull[route] = queue = PullQueue(self.options.most_waiting, taken=self._taken)
             backend = self.backends[route.names[0]]
@@ -185,6 +184,9 @@ class Gateway:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is connected any more
             loop.call_soon_threadsafe(channels.redescribe, devices)
 
+    def _ask(self, row: int, after_ns: int, deadline: float, failed: Callable[[str], None]) -> Wish:
+        return self._reads.ask(self._feed_of[row], row, after_ns, deadline, failed)
+
     def _taken(self, pending: PendingSetting) -> None:
         self.devices[pending.device].queued(pending.who)
 
@@ -206,6 +208,7 @@ class Gateway:
             acquisition.start()
         for writer in self.writers:
             writer.start()
+        self._reads.start()
         if self.on_demand is not None:
             self._feeds.start()
         if self._refreshing is not None:
@@ -236,6 +239,7 @@ class Gateway:
         if self.metadata is not None:
             self.metadata.close()
         self._feeds.signal_stop()
+        self._reads.signal_stop()
         for acquisition in self.acquisitions:
             acquisition.signal_stop()
         for acquisition in self.acquisitions:
@@ -245,56 +249,7 @@ class Gateway:
             log.error("the acquisition on demand does not end")
         for backend in self.backends.values():
             backend.close()
+        if not self._reads.stop(PATIENCE):
+            log.error("the workers that read when asked to do not end")
         if self.guard.journal is not None and not self.guard.journal.stop():
             log.error("the journal of puts does not end")
-
-
-def gateway_of(
-    config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal,
-    opened: Mapping[str, Backend] | None = None,
-) -> Gateway:  # fmt: skip
-    """Open, unless `opened` is given, describe, plan; what is not in this version is logged. A signal stops it."""
-    for note in config.notes:
-        log.warning("%s", note)
-    for lack in lacks(config, clock):
-        log.warning("%s", lack.sentence)
-    backends = open_backends(config, clock) if opened is None else dict(opened)
-    metadata: Metadata | None = None
-    try:
-        if config.metadata is not None:
-            metadata = open_metadata(config.metadata, home_of(config), clock, environment, read_text)
-        infos = unless_stopped(stop, partial(describe, config, backends, metadata))
-        teach(backends, infos)
-        plan, warnings = build_plan(config, infos)
-        for warning in warnings:
-            log.warning("%s", warning)
-        largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)
-        section = config.gateway
-        settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
-        limits, folder = section.limits, Path(config.file).parent
-        settings = replace(
-            settings,
-            circuits=limits.circuits,
-            circuits_per_address=limits.circuits_per_address,
-            channels=limits.channels,
-            monitors=limits.monitors,
-            largest=limits.message or settings.largest,
-        )
-        guard, journal = guard_of(section, folder, plan, clock)
-        # the plan lives as long as the process: the collector need not walk it again and again
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        when = Failover(section.failover.hold, section.failover.grace, section.failover.standby == "warm")
-        access = folder / section.access_file if section.access_file is not None else None
-        if journal is not None:
-            journal.start()
-        options = Options(section.fast, when, access, limits.puts_waiting)
-        refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
-        names = source_of(config, backends, metadata, clock, when)
-        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)
-    except BaseException:
-        if metadata is not None:
-            metadata.close()
-        for backend in backends.values():
-            backend.close()
-        raise

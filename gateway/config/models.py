@@ -170,6 +170,9 @@ class DeviceEntry(Section):
     step: float | None = Field(default=None, gt=0, description="largest change of one put, in units of the setting")
     slew: float | None = Field(default=None, gt=0, description="largest change within a second, in units")
     write_timeout: float = Field(default=5.0, gt=0, le=3600, description="s that a write may take")
+    stale_after: float | None = Field(
+        default=None, ge=0.1, le=1e6, description="s without a value after which it is stale; default: by its event"
+    )
     name: str | None = Field(default=None, pattern=PV_NAME, description="PV name; default: the name of the device")
     properties: Properties | None = None
     description: str | None = None

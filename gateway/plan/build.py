@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from gateway.access.step import StepLimit
 from gateway.config.config import Config, DeviceConfig
@@ -34,12 +35,15 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
     return plan, building.warnings
 
 
+_Key: TypeAlias = tuple[Names, str, Kind, int, float | None]  # backends, key of the request, kind, length, stale after
+
+
 class _Building:
     """A plan that grows device by device."""
 
     def __init__(self, infos: Mapping[str, DeviceInfo], alarm_event: DrfEvent) -> None:
         self._infos, self._alarm_event = infos, alarm_event
-        self._rows: dict[tuple[Names, str, Kind, int], int] = {}  # backends, key of the request, kind, length
+        self._rows: dict[_Key, int] = {}
         self._sources: dict[str, DeviceConfig] = {}  # by PV name
         self.watches: list[Watch] = []
         self.devices: dict[str, DevicePlan] = {}
@@ -80,8 +84,8 @@ class _Building:
             step=StepLimit(entry.step or math.inf, entry.slew or math.inf),
             reading_row=self._value_row(config, Property.READING, info.reading),
             setting_row=self._value_row(config, Property.SETTING, info.setting),
-            word_row=self._row(config, word, Kind.SCALAR) if info.status else -1,
-            status_row=self._row(config, status, Kind.STATUS) if info.status else -1,
+            word_row=self._row(config, word, Kind.SCALAR, 1, entry.stale_after) if info.status else -1,
+            status_row=self._row(config, status, Kind.STATUS, 1, entry.stale_after) if info.status else -1,
             analog_row=self._block_row(config, Property.ANALOG, Kind.ANALOG) if info.analog else -1,
             digital_row=self._block_row(config, Property.DIGITAL, Kind.DIGITAL) if info.digital else -1,
             place=config.place,
@@ -97,18 +101,20 @@ class _Building:
             kind = Kind.TEXT
         else:
             kind = Kind.SCALAR if info.length == 1 else Kind.ARRAY
-        return self._row(config, request, kind, info.length)
+        return self._row(config, request, kind, info.length, config.entry.stale_after)
 
     def _block_row(self, config: DeviceConfig, prop: Property, kind: Kind) -> int:
         request = replace(config.request, property=prop, range=None, field="ALL", event=self._alarm_event)
         return self._row(config, request, kind)
 
-    def _row(self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1) -> int:
+    def _row(
+        self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1, stale: float | None = None
+    ) -> int:
         """The row of the watch; requests that mean the same share one."""
-        key = (config.route.read, request.key(), kind, length)
+        key = (config.route.read, request.key(), kind, length, stale)
         row = self._rows.setdefault(key, len(self.watches))
         if row == len(self.watches):
-            self.watches.append(Watch(request, kind, length, config.route.read))
+            self.watches.append(Watch(request, kind, length, config.route.read, stale))
         return row
 
     def _warn(self, config: DeviceConfig, device: DevicePlan) -> None:
@@ -122,6 +128,9 @@ class _Building:
             )
         if device.writable and device.setting_row < 0 and not device.info.commands:
             said.append("is writable, but has neither SETTING nor CONTROL")
+        period_ms, stale_after = config.request.event.period_ms, config.entry.stale_after
+        if period_ms is not None and stale_after is not None and stale_after <= period_ms / 1000:
+            said.append(f"is stale between any two readings: 'stale_after' {stale_after:g} s is within its period")
         if device.confirm and (device.setting_row < 0 or not device.writable):
             said.append("'confirm' has no effect on a device without a writable SETTING")
         self.warnings += (f"{config.place}: {config.entry.device}: {sentence}" for sentence in said)

@@ -101,7 +101,7 @@ def explain(
         device,
         "" if request is None else str(request),
         tuple(_choice(config, device, operation) for operation in ("read", "stream", "write")),
-        tuple(judgement for step in STEPS for judgement in step(question)),
+        tuple(judgement for step in _steps(spec) for judgement in step(question)),
     )
 
 
@@ -285,3 +285,15 @@ def _judged(layer: Layer, wrong: str | None, asks: str) -> Judgement:
 STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (
     _writes, _device, _network, _access, _states, _route, _value,
 )  # fmt: skip
+
+
+def _steps(spec: PvSpec) -> tuple[Callable[[Question], Iterator[Judgement]], ...]:
+    return (_ask,) if spec.role is Role.READ_NOW else STEPS
+
+
+def _ask(question: Question) -> Iterator[Judgement]:
+    """A put that asks for a reading sets nothing: who may read may ask."""
+    file, client = question.file, Client(question.user, question.host, question.host)
+    may = file is None or decide(file, question.device.group, 0, client, _no_value).access >= Access.READ
+    reason = "asks for a reading and sets nothing: whoever may read may ask"
+    yield Judgement(Layer.ACCESS.value, may, reason if may else f"{question.user or 'this client'} may not read it")

@@ -215,6 +215,10 @@ def _gateway(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     yield _plain(device, Role.AGE, PvType.DOUBLE, units="s")
     yield _plain(device, Role.ERROR, PvType.STRING)
     yield _plain(device, Role.DROPS, PvType.LONG)
+    if device.rows():
+        yield _plain(device, Role.STALE, PvType.ENUM, labels=("fresh", "stale"))
+        yield replace(_plain(device, Role.READ_NOW, PvType.LONG), writable=True)
+        yield _plain(device, Role.READ_NOW_MESSAGE, PvType.TEXT, _MESSAGE)
 
 
 def _described(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:

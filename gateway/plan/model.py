@@ -53,6 +53,9 @@ class Role(Enum):
     AGE = "GW:AGE"
     ERROR = "GW:ERR"
     DROPS = "GW:DROPS"
+    STALE = "GW:STALE"
+    READ_NOW = "GW:READNOW"
+    READ_NOW_MESSAGE = "GW:READNOW:MSG"
     DESCRIBED = "META:TEXT"
     DESCRIBED_AGE = "META:AGE"
 
@@ -76,6 +79,7 @@ class Watch:
     kind: Kind
     length: int  # elements; 1 for scalars, capacity in characters for text
     route: Names  # backends that may serve it, in order of preference
+    stale_after: float | None = None  # s without a value; None: what its event allows
 
 
 @dataclass(frozen=True, slots=True)

@@ -244,3 +244,58 @@ def test_a_batch_that_cannot_be_taken_ends_the_worker_and_not_the_backend(line: 
     line.sink.wait_for((0, 3.0))
     assert made[0].closed
     assert line.acquisition.restarts == 2
+
+
+class Edges:
+    """What a row is said to be, one entry for each time it was told."""
+
+    def __init__(self, line: Line, row: int) -> None:
+        self.seen: list[bool] = []
+        line.table.on_edge(row, lambda: self.seen.append(line.table.stale(row)))
+
+
+def pass_time(line: Line, seconds: int, *arrives: tuple[int, float]) -> None:
+    for _ in range(seconds):
+        line.clock.advance(1.0)
+        line.backend.subscription().give(batch(*arrives))
+        line.backend.subscription().settle()
+
+
+def test_there_is_one_edge_when_a_row_becomes_stale_and_one_when_it_is_fresh_again(line: Line) -> None:
+    edges, other = Edges(line, 2), Edges(line, 0)
+    pass_time(line, 3)  # the grace of a new subscription
+    assert edges.seen == []
+    pass_time(line, 5, (1, 2.0))
+    assert (edges.seen, line.table.stale(2)) == ([True], True)
+    pass_time(line, 5, (0, 1.0), (1, 2.0))
+    assert (edges.seen, line.table.stale(2)) == ([True, False], False)
+    assert other.seen == []
+
+
+def test_a_row_whose_link_is_lost_becomes_stale_too_and_keeps_the_reason(line: Line) -> None:
+    edges = Edges(line, 2)
+    pass_time(line, 1, (0, 1.0), (1, 2.0))
+    line.backend.subscription().give(batch((0, None, DISCONNECTED)))
+    pass_time(line, 2, (1, 2.0))
+    assert edges.seen == []
+    pass_time(line, 4, (1, 2.0))
+    assert edges.seen == [True]
+    assert line.table.snapshot(2).status == DISCONNECTED
+    assert line.acquisition.silent == 0
+
+
+def test_a_subscription_that_begins_anew_makes_nothing_fresh(line: Line) -> None:
+    edges = Edges(line, 2)
+    pass_time(line, 5, (1, 2.0))
+    line.backend.subscription().give(ValueError("injected"))
+    line.backend.subscription(1).settle()
+    line.clock.advance(1.0)
+    line.backend.subscription(1).give(EMPTY)
+    line.backend.subscription(1).settle()
+    assert edges.seen == [True]
+    line.backend.subscription(1).give(batch((0, 1.0)))
+    line.clock.advance(1.0)
+    line.backend.subscription(1).settle()
+    line.backend.subscription(1).give(EMPTY)
+    line.backend.subscription(1).settle()
+    assert edges.seen == [True, False]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from devices.watchdog import Watchdog, allowed_silence, companies
@@ -91,3 +93,8 @@ def test_who_never_came_with_an_event_has_the_grace_of_a_new_subscription() -> N
     dog.grace(100.0)
     assert edges(dog, 100.9, 100.8, -np.inf) == ([], [])
     assert edges(dog, 102.0, 101.9, -np.inf) == ([1], [])
+
+
+def test_a_device_may_have_its_own_time_whatever_its_event() -> None:
+    events = ["p,1000", "e,1d", "q,1000"]
+    assert allowed_silence([replace(watch(event=event), stale_after=20.0) for event in events]).tolist() == [20.0] * 3

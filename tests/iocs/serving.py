@@ -12,7 +12,9 @@ from typing import TypeVar
 import numpy as np
 
 from devices.device import Device
+from devices.feed import Feed
 from devices.queues import PendingSetting, PullQueue, PushQueue
+from devices.read_now import ReadNow
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
 from gateway.access.judge import Rules
@@ -109,6 +111,7 @@ class Serving:
         self.serves = "a"  # what :GW:BACKEND shows
         self.pull = PullQueue(100, taken=self._taken)
         self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2)
+        self.reads = ReadNow(self.clock, 1)
         self.figure = 1.0  # what the gateway's own PV GW1:FIGURE shows
         self._ready = threading.Event()
         self._death: BaseException | None = None
@@ -181,6 +184,7 @@ class Serving:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.push = PushQueue(100_000, lambda: self._tell(self.publisher.drain))
         self.publisher = Publisher(self.push, self.store)
+        feed = Feed(self.backend, self.table, range(len(self.table)), [self.push], self.clock)
         self.ioc = Ioc(
             self.plan,
             self.table,
@@ -193,11 +197,13 @@ class Serving:
             self._write,
             lambda changed: self._tell(partial(self.ioc.written, changed)),
             lambda _: self.serves,
+            partial(self.reads.ask, feed),
             self.fast,
         )
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
         self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock))
         self.writers.start()
+        self.reads.start()
         try:
             await serve(
                 self.channels, self.store, self.publisher, self.settings, self._begin, self._stop, self._end_writers
@@ -205,6 +211,7 @@ class Serving:
         finally:
             self.push.close()
             await asyncio.to_thread(self.writers.stop, PATIENCE)
+            await asyncio.to_thread(self.reads.stop, PATIENCE)
             self.tasks_left = len(asyncio.all_tasks()) - 1
 
     async def _begin(self, server: CaServer) -> None:

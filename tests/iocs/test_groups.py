@@ -390,6 +390,21 @@ def test_who_serves_a_device_how_old_it_is_and_its_last_error() -> None:
         assert str(DISCONNECTED) == client.get(device["ERR"])
 
 
+def test_both_edges_of_staleness_are_told_at_once_and_each_once() -> None:
+    with connected(DEVICE) as (served, client):
+        stale, here, nobody = client.create("Z:ACLTST:GW:STALE"), np.array([0]), np.array([], np.int64)
+        number = client.subscribe(stale, ca.TIME_ENUM)
+        assert 0 == client.update(number).value
+        assert "fresh" == client.get(stale, ca.STRING)
+        served.table.age_out(here, nobody)
+        assert 1 == client.update(number).value
+        served.table.age_out(nobody, here)
+        assert 0 == client.update(number).value
+        served.table.age_out(np.array([1]), nobody)  # its setting only
+        client.settle()
+        assert [] == client.waiting(number)
+
+
 def test_updates_that_a_slow_client_lost_are_counted() -> None:
     with connected(DEVICE) as (served, client):
         number = client.subscribe(client.create("Z:ACLTST"))

@@ -181,3 +181,19 @@ def test_no_two_pvs_have_one_name_and_each_is_found_by_it(entries: list[dict[str
     assert len({spec.name for spec in pvs}) == len(pvs)
     assert [find(plan, spec.name) for spec in pvs] == pvs
     assert all(-1 <= spec.row < len(plan.watches) for spec in pvs)
+
+
+def test_a_time_of_its_own_for_staleness_holds_for_all_of_the_device_but_its_alarm_blocks() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(), setting=PropertyInfo(), status=True, analog=True)
+    plan = planned("{device: 'M:X', stale_after: 7}", "{device: 'M:X', name: 'M:Y'}", infos={"M:X": info})
+
+    of = [[plan.watches[row].stale_after for row in device.rows()] for device in plan.devices.values()]
+    assert [[7.0, 7.0, 7.0, 7.0, None], [None] * 5] == of
+
+
+def test_who_would_be_stale_between_two_readings_is_warned() -> None:
+    _, warnings = warned("{device: 'M:X', event: 'p,5000', stale_after: 5}")
+
+    assert ["is stale between any two readings: 'stale_after' 5 s is within its period"] == [
+        warning.partition("M:X ")[2] or warning.partition("M:X: ")[2] for warning in warnings
+    ]

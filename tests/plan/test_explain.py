@@ -258,3 +258,16 @@ def test_a_command_must_be_one_of_the_device(value: str, passes: bool) -> None:
     found = layer(explain(config, plan, "Z:ACLTST:CMD", value=value), "type and length")
     reason = "takes one of ON, OFF" if passes else "Z:ACLTST:CMD has no state 'FLY'"
     assert (found.passes, found.reason) == (passes, reason)
+
+
+@pytest.mark.parametrize(
+    ("user", "passes", "reason"),
+    [("jane", True, "asks for a reading and sets nothing: whoever may read may ask"), ("", False, "may not read it")],
+)
+def test_a_put_that_asks_for_a_reading_is_judged_as_reading_is(user: str, passes: bool, reason: str) -> None:
+    config, plan = configured("step: 2")
+    file = parse_acf("UAG(ops) {jane} ASG(DEFAULT) { RULE(1,READ){UAG(ops)} }", "a.acf")
+    (said,) = explain(config, plan, "Z:ACLTST:GW:READNOW", user, "192.0.2.7", file).put
+
+    assert (passes, reason) == (said.passes, said.reason.removeprefix("this client "))
+    assert explain(config, plan, "Z:ACLTST:GW:READNOW").refusal is None

@@ -14,9 +14,10 @@ import numpy as np
 
 from gateway.app.bench.ours import WAVE_ELEMENTS, WAVE_NAME
 from gateway.app.commands.run import serve_until
-from gateway.app.compose import Ready, gateway_of
+from gateway.app.compose import Ready
 from gateway.app.config_file import read_config
 from gateway.app.ending import StopSignal
+from gateway.app.opening import gateway_of
 from gateway.app.ready_file import write_ready
 from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import Slots, batch_of, one_stamp, scalar_batch

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from gateway.app.commands.run import serve_until
-from gateway.app.compose import Ready, gateway_of
+from gateway.app.compose import Ready
 from gateway.app.ending import Stopped, StopSignal
+from gateway.app.opening import gateway_of
 from gateway.app.ready_file import write_ready
 from gateway.config.load import load
 from gateway.core.errors import BadInput

@@ -8,10 +8,11 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from gateway.app.compose import Gateway, Ready, gateway_of
+from gateway.app.compose import Gateway, Ready
 from gateway.app.config_file import read_config
 from gateway.app.ending import Stopped, StopSignal
 from gateway.app.few_lines import FewLines
+from gateway.app.opening import gateway_of
 from gateway.app.ready_file import write_ready
 from gateway.core.errors import BadInput
 from gateway.runtime.clock import SystemClock

@@ -1,0 +1,77 @@
+"""A checked configuration -> a Gateway that is ready to run: backends opened, devices described, rules read."""
+
+import gc
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from gateway.app.adapters import open_backends
+from gateway.app.compose import Gateway, Options
+from gateway.app.config_file import read_text
+from gateway.app.credentials_check import lacks
+from gateway.app.describe import describe, properties_of, teach
+from gateway.app.ending import StopSignal, unless_stopped
+from gateway.app.metadata import Metadata, Refresh, home_of, open_metadata
+from gateway.app.on_demand import source_of
+from gateway.app.plan_sizes import writable_watches
+from gateway.app.rules import guard_of
+from gateway.backends.route_stream import Failover
+from gateway.config.config import Config
+from gateway.core.ports import Backend, Clock
+from gateway.plan.build import build_plan
+from iocs.environment import ca_settings
+
+log = logging.getLogger("acgate")
+
+
+def gateway_of(
+    config: Config, clock: Clock, environment: Mapping[str, str], stop: StopSignal,
+    opened: Mapping[str, Backend] | None = None,
+) -> Gateway:  # fmt: skip
+    """Open, unless `opened` is given, describe, plan; what is not in this version is logged. A signal stops it."""
+    for note in config.notes:
+        log.warning("%s", note)
+    for lack in lacks(config, clock):
+        log.warning("%s", lack.sentence)
+    backends = open_backends(config, clock) if opened is None else dict(opened)
+    metadata: Metadata | None = None
+    try:
+        if config.metadata is not None:
+            metadata = open_metadata(config.metadata, home_of(config), clock, environment, read_text)
+        infos = unless_stopped(stop, partial(describe, config, backends, metadata))
+        teach(backends, infos)
+        plan, warnings = build_plan(config, infos)
+        for warning in warnings:
+            log.warning("%s", warning)
+        largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)
+        section = config.gateway
+        settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
+        limits, folder = section.limits, Path(config.file).parent
+        settings = replace(
+            settings,
+            circuits=limits.circuits,
+            circuits_per_address=limits.circuits_per_address,
+            channels=limits.channels,
+            monitors=limits.monitors,
+            largest=limits.message or settings.largest,
+        )
+        guard, journal = guard_of(section, folder, plan, clock)
+        # the plan lives as long as the process: the collector need not walk it again and again
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        when = Failover(section.failover.hold, section.failover.grace, section.failover.standby == "warm")
+        access = folder / section.access_file if section.access_file is not None else None
+        if journal is not None:
+            journal.start()
+        options = Options(section.fast, when, access, limits.puts_waiting)
+        refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
+        names = source_of(config, backends, metadata, clock, when)
+        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)
+    except BaseException:
+        if metadata is not None:
+            metadata.close()
+        for backend in backends.values():
+            backend.close()
+        raise

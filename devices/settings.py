@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
+from devices.block_edits import BlockEdits, is_block_edit
 from devices.confirm import EFFECTS, has_effect, near, verdict
 from devices.device import Device
 from devices.queues import PendingSetting, PullQueue, WriteOutcome
@@ -20,6 +21,8 @@ from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
 Look: TypeAlias = tuple[DataRequest, Callable[[Value | None], bool]]  # what to read, and whether it is there
+Fetch: TypeAlias = Callable[[int, float], object]  # reads a row anew, within so many seconds
+LIMITS = ("MIN", "MAX", "NOM", "TOL")  # of an analog alarm block, in units of the reading
 LEASE_OVER = WriteOutcome(
     WriteState.DENIED, RETRY, "the lease ended while the setting waited; it was not sent", layer="lease"
 )
@@ -41,8 +44,11 @@ class SettingsWorkers:
         clock: Clock,
         count: int = 4,
         backoff: Backoff | None = None,
+        fetch: Fetch = lambda _, __: None,
     ) -> None:
         self._backend = backend
+        self._blocks = BlockEdits(backend, clock)
+        self._fetch = fetch  # so that an alarm block that was set is shown now, and not only at its next event
         self._queue = queue
         self._devices = devices
         self._clock = clock
@@ -99,13 +105,20 @@ class SettingsWorkers:
         device = self._devices[pending.device]
         if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
             device.queued(pending.who)
-        result = self._backend.write([pending.setting], min(device.plan.write_timeout, left))[0]
+        timeout = min(device.plan.write_timeout, left)
+        if is_block_edit(pending.setting.request):
+            result = self._blocks.write(pending.setting, timeout)
+        else:
+            result = self._backend.write([pending.setting], timeout)[0]
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
         confirm = device.plan.confirm
         look = _look(pending.setting, device.plan) if confirm is not None else None
         if not outcome.failed and confirm is not None and look is not None:
             device.show(outcome.state, outcome.message, pending.who)
             outcome = self._confirmed(look, confirm, outcome, token)
+        if not outcome.failed:
+            for row in device.plan.block_rows(pending.setting.request.property):
+                self._fetch(row, timeout)
         self._finish(pending, outcome)
 
     def _confirmed(self, look: Look, confirm: Confirm, accepted: WriteOutcome, token: StopToken) -> WriteOutcome:
@@ -142,6 +155,12 @@ class SettingsWorkers:
 def _look(setting: Setting, device: DevicePlan) -> Look | None:
     """Where to look for the effect of a setting, and how to know it; None where nothing shows it."""
     request = setting.request
+    if is_block_edit(request):
+        if request.field in ("RAW", "ALARM_FTD"):  # which holds counts that move, or is read from the database
+            return None
+        assert device.confirm is not None, "only what is to be confirmed is looked at"
+        near_by = device.confirm.tolerance if request.field in LIMITS and request.property is Property.ANALOG else 0.0
+        return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, near_by)
     if request.property is Property.SETTING:
         assert device.confirm is not None, "only what is to be confirmed is looked at"
         tolerance = device.confirm.tolerance

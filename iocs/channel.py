@@ -15,6 +15,7 @@ from caproto import ChannelType, TimeStamp
 from gateway.core.severity import NO_ALARM, UDF, Alarm, Severity
 from gateway.plan.model import PvSpec, PvType, Role
 from gateway.plan.record import record_type
+from iocs.blocks import UNKNOWN, Limits
 from iocs.fast import messages as ca
 from iocs.fast.conversions import CHAR
 from iocs.fast.dbr import LABEL, UNITS, Shown
@@ -53,7 +54,6 @@ def epics_stamp(stamp_ns: int) -> TimeStamp:
 class Channel:
     """What all types of channels share; mixed in before one of caproto's pvproperty types."""
 
-    level = 0  # of access security: a value
     data_type: ChannelType
     max_length: int
     pvname: str
@@ -63,6 +63,7 @@ class Channel:
     putter: Callable[[Any, Any], Awaitable[Any]] | None
     _data: dict[str, Any]
     alarm: Any
+    block: Limits = UNKNOWN  # what the alarm block of the device says of it
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class Channel:
         live = spec.role in (Role.READING, Role.READBACK) and spec.type is PvType.DOUBLE and spec.length == 1
         self.row = spec.row if live and store is not None else -1
         self._store, self._now = store, now
-        self.asg = asg  # its access security group
+        self.asg, self.level = asg, spec.level  # of access security
         self._writable = writes and spec.writable
         self._sinks: dict[Listener, None] = {}
         self._sampled: Any = None  # the value of a getter that the subscribers were told last
@@ -94,10 +95,11 @@ class Channel:
         self._set_alarm(UDF)
         self._data["timestamp"] = TimeStamp(0, 0)
 
-    def limit(self, low: float, high: float) -> None:
-        """Show other alarm limits, NaN where unknown; who asked for property events is told."""
+    def limit(self, limits: Limits) -> None:
+        """Show the limits of an alarm block; who asked for property events is told."""
         if "units" in self._data:
-            self._data["lower_alarm_limit"], self._data["upper_alarm_limit"] = low, high
+            self.block = limits
+            self._data["lower_alarm_limit"], self._data["upper_alarm_limit"] = limits.shown
             self._tell_properties()
 
     def redescribe(self, spec: PvSpec) -> None:

@@ -14,6 +14,7 @@ from gateway.plan.family import family, find, scalar_row
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 from gateway.plan.record import record_type
 from iocs.alarm import AlarmGroup
+from iocs.blocks import judged
 from iocs.channel import Channel
 from iocs.control import ControlGroup
 from iocs.diagnostics import DiagnosticsGroup, WriteGroup
@@ -30,7 +31,7 @@ from iocs.put import Put
 from iocs.pv_name import Asked, readings
 from iocs.read_now import ReadNowGroup
 from iocs.reading import ReadingGroup
-from iocs.record_fields import FieldChannel, field_of
+from iocs.record_fields import BLOCK_FIELDS, FieldChannel, field_of
 from iocs.row_channel import RowChannel
 from iocs.served import Served
 from iocs.setting import SettingGroup
@@ -123,8 +124,24 @@ class Channels:
         if found is None:
             field = field_of(record_type(channel.spec), name)
             assert field is not None, "only fields that exist are made"
-            found = self._fields[key] = FieldChannel(channel, name, field, self.ioc.guard)
+            found = self._fields[key] = FieldChannel(
+                channel, name, field, self.ioc.guard, self._of_block(channel.spec, name)
+            )
         return found
+
+    def _of_block(self, spec: PvSpec, field: str) -> Callable[[], Channel] | None:
+        """Which PV of the alarm block a field of a reading is (N-08); None where there is none."""
+        device = self.ioc.plan.devices.get(spec.device)
+        if spec.role is not Role.READING or field not in BLOCK_FIELDS or device is None:
+            return None
+        if device.analog_row < 0 or not judged(self.ioc.plan, device):
+            return None
+
+        def part() -> Channel:
+            upper = (field in ("HIHI", "HHSV")) != self.ioc.store.blocks.limits(spec.row).falling
+            return self.whole(f"{device.name}:{Role.ANALOG.value}{'MAX' if upper else 'MIN'}")
+
+        return part
 
     def _fits(self, asked: Asked) -> bool:
         """Whether there is such a PV, with such a field, and the filters are understood; makes nothing."""

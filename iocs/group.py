@@ -73,13 +73,14 @@ class Ioc:
     def __post_init__(self) -> None:
         self.store.blocks.of(self.plan)
 
-    async def put(self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put) -> None:
+    async def put(self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put, old: Any = None) -> None:
         """Judge, write and wait; PutFailed with the reason unless it was accepted (and verified, where that is wished).
 
-        The journal gets one row, whatever happens.
+        The journal gets one row, whatever happens. `old` is what is held now; of SETTING it is looked up here.
         """
-        held = device.setting() if spec.role is not Role.COMMAND and self.guard.needs_old(device.plan) else None
-        old = None if held is None else held.value
+        of_setting = setting.request.property is Property.SETTING
+        if of_setting and self.guard.needs_old(device.plan) and (held := device.setting()) is not None:
+            old = held.value
         judged = self.guard.begin(spec, put, value, old)
         refusal = self.guard.refusal(spec, device.plan, value, put, old)
         if refusal is not None:
@@ -101,12 +102,12 @@ class Ioc:
         except Refused as full:
             raise self.refuse(device, judged, Refusal(Layer.QUEUE, str(full))) from full
         outcome = await self._outcome(device, pending, answer)
-        if not outcome.failed:
+        if not outcome.failed and spec.level == 0:
             self.guard.accepted(device.name)
         self.guard.record(judged, outcome.layer, outcome.state, outcome.message, outcome.readback)
         touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
         alarm = (WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]) if touched else None
-        if alarm is not None and setting.request.property is Property.SETTING and device.name in self.setpoints:
+        if alarm is not None and of_setting and device.name in self.setpoints:
             moved = None if outcome.failed else setting.value
             stamp_ns = 0 if outcome.failed else self.clock.now_ns()
             self.setpoints[device.name].show(moved, stamp_ns, alarm)

@@ -63,9 +63,9 @@ class Guard:
     def refusal(self, spec: PvSpec, device: DevicePlan, value: Any, put: Put, held: Any) -> Refusal | None:
         """The first layer that refuses, or None; then the put is counted. `held` is the last readback, if any."""
         now = self.clock.monotonic()
-        limited = spec.type is PvType.DOUBLE and device.step.any
+        limited = spec.type is PvType.DOUBLE and spec.level == 0 and device.step.any
         wish = Wish(
-            spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, 0,
+            spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, spec.level,
             misfit(spec, value), beyond(spec, value),
             value if limited else 0.0, held if isinstance(held, float | np.ndarray) else None,
             now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,

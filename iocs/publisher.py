@@ -75,7 +75,7 @@ class Publisher:
         store, row, reading = self.store, other.slot, other.reading
         had_value = bool(store.stamp_ns[row])
         alarm = store.blocks.judge_one(row, alarm_of(reading.status, reading.value is not None, had_value))
-        if isinstance(reading.value, AnalogAlarm | DigitalAlarm):
+        if isinstance(reading.value, AnalogAlarm | DigitalAlarm | bytes):
             for judged in store.blocks.take(row, reading.value):
                 self._alarm_alone(judged, store.blocks.again(judged, float(store.value[judged]), store.alarm(judged)))
         if reading.value is not None:

@@ -27,6 +27,8 @@ from iocs.record import SIDES
 from iocs.record_table import ELEMENTS, FIELDS, SCANS, STATES, Field
 
 _SCAN = {True: SCANS.index("I/O Intr"), False: SCANS.index("Passive")}
+LIMITS = ("HIHI", "LOLO")  # of an alarm block; ACNET has no warning limits
+BLOCK_FIELDS = (*LIMITS, "HHSV", "LLSV")  # that are the alarm block's where there is one
 SEVERITY_OF = {limit: severity for limit, severity, _, _ in SIDES}
 _FTVL = {PvType.DOUBLE: "DOUBLE", PvType.TEXT: "CHAR", PvType.BYTES: "UCHAR"}
 
@@ -40,10 +42,12 @@ class FieldChannel:
 
     level = 1  # of access security: a field that is not the value
 
-    def __init__(self, base: Channel, name: str, field: Field, guard: Guard) -> None:
+    def __init__(
+        self, base: Channel, name: str, field: Field, guard: Guard, of_block: "Callable[[], Channel] | None" = None
+    ) -> None:
         self.base, self.name, self.field, self.asg = base, name, field, base.asg
         self.pvname = f"{base.pvname}.{name}"
-        self._guard = guard
+        self._guard, self._of_block = guard, of_block  # the PV of the alarm block that the field is, where it is one
         self._sinks: dict[Listener, None] = {}
         self._told: Any = None  # the value that subscribers know, and the severity with it
         self.news = 0
@@ -58,7 +62,9 @@ class FieldChannel:
         return (CHAR, self.field.size) if long_string else (self.field.type, 1)
 
     def rights(self) -> int:
-        """What the record lets people set, where the gateway takes puts at all."""
+        """What the record, or the alarm block, lets people set, where the gateway takes puts at all."""
+        if self._of_block is not None:
+            return self._of_block().rights() if self.name in LIMITS else ca.RIGHT_READ
         return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._guard.rules.writes and self.field.writable else 0)
 
     def refresh(self) -> None:
@@ -133,7 +139,10 @@ class FieldChannel:
         return cast(number, field.type)[0].item()
 
     async def put(self, value: Any, put: Put) -> None:
-        """Keep it in the record; a device never hears of it."""
+        """Keep it in the record, and no device hears of it; but a limit of an alarm block is an edit of the block."""
+        if self._of_block is not None and self.name in LIMITS:
+            await self._of_block().put(value, put)
+            return
         if not self.rights() & ca.RIGHT_WRITE:
             raise NotSettable(f"{self.pvname} is not writable")
         spec = replace(self.base.spec, name=self.pvname, writable=True)
@@ -146,25 +155,29 @@ class FieldChannel:
             raise PutFailed(str(refusal), refusal.layer)
         severity = SEVERITY_OF.get(self.name, "")
         if severity and self.base.set_or(severity, None) is None and (level := READ[severity](self.base)):
-            self.base.set_field(severity, level, is_property=True)  # that of the alarm block goes on with another limit
+            self.base.set_field(severity, level, is_property=True)  # that of a limit that was known goes on
         self.base.set_field(self.name, value, self.field.property)
         self._guard.record(judged, "", WriteState.ACCEPTED, "kept in the gateway's record")
 
 
 def _limit(name: str, key: str) -> Callable[[Channel], Any]:
+    """What was set, else what is known; a bypassed alarm block keeps its limits here, as a record would."""
+
     def read(channel: Channel) -> Any:
         value = channel.set_or(name, channel._data.get(key, 0.0))
+        if name in LIMITS and not math.isfinite(value):
+            value = channel.block.high if name == "HIHI" else channel.block.low
         return value if math.isfinite(value) else 0.0
 
     return read
 
 
 def _severity(name: str, limit: str) -> Callable[[Channel], Any]:
-    """What was set; else MAJOR where the alarm block has such a limit."""
+    """What was set; else what the alarm block makes of such a limit, where it has one and is not bypassed."""
 
     def read(channel: Channel) -> Any:
         known = math.isfinite(channel._data.get(limit, math.nan))
-        return channel.set_or(name, int(Severity.MAJOR if known else Severity.NO_ALARM))
+        return channel.set_or(name, int(channel.block.level if known else Severity.NO_ALARM))
 
     return read
 

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from caproto.server import pvproperty
 
-from gateway.core.blocks import BasicStatus, DigitalAlarm, evaluate_bits, status_word
+from gateway.core.alarm_block import SIZE
+from gateway.core.blocks import AlarmBlock, BasicStatus, DigitalAlarm, evaluate_bits, status_word
 from gateway.core.device_info import StatusBit
-from gateway.core.severity import BAD_PLAN, IN_ALARM, NO_ALARM, TRIPPED, WRONG_KIND, Alarm, worst
+from gateway.core.severity import BAD_PLAN, TRIPPED, WRONG_KIND, Alarm, Severity, Stat, worst
 from gateway.core.values import Value
 from gateway.plan.model import Role
+from iocs.blocks import level_of
 from iocs.channel import Channel
 from iocs.group import DeviceGroup
 
@@ -20,7 +22,7 @@ class Judged(NamedTuple):
     """What a channel shows but for the digital alarm block: its alarm, and what the block means for it."""
 
     alarm: Alarm
-    by_block: Callable[[DigitalAlarm], Alarm]
+    by_block: Callable[[DigitalAlarm], bool]  # whether it is in alarm by it
 
 
 class StatusGroup(DeviceGroup):
@@ -32,6 +34,7 @@ class StatusGroup(DeviceGroup):
 
     def __init__(self, *args: Any) -> None:
         self._block: DigitalAlarm | None = None
+        self._level = Severity.MAJOR  # of its alarm, until the flags are known
         self._judged: dict[Channel, Judged] = {}
         super().__init__(*args)
 
@@ -40,6 +43,7 @@ class StatusGroup(DeviceGroup):
         """The word is a scalar of its own row. It comes first, and has the group follow the alarm block."""
         if (row := self.device.plan.digital_row) >= 0:
             self.follow(instance, row, self._judge_all)
+            self.follow(instance, self.device.plan.digital_raw_row, self._judge_all)
         self.follow(instance, instance.spec.row, partial(self._show_word, instance))
 
     @status_bit.startup
@@ -76,31 +80,35 @@ class StatusGroup(DeviceGroup):
         value: Value | None,
         stamp_ns: int,
         alarm: Alarm,
-        by_block: Callable[[DigitalAlarm], Alarm] = lambda _: NO_ALARM,
+        by_block: Callable[[DigitalAlarm], bool] = lambda _: False,
     ) -> None:
         self._judged[channel] = Judged(alarm, by_block)
         channel.show(value, stamp_ns, self._alarm(channel))
 
     def _alarm(self, channel: Channel) -> Alarm:
         alarm, by_block = self._judged[channel]
-        return alarm if self._block is None else worst(alarm, by_block(self._block))
+        if self._block is None or not by_block(self._block):
+            return alarm
+        return worst(alarm, Alarm(self._level, Stat.STATE))
 
     def _judge_all(self, value: Value | None, _: int, __: Alarm) -> None:
-        """News of the block; one that cannot be read leaves what it said last."""
+        """News of the block, as structure or as bytes; one that cannot be read leaves what it said last."""
         if isinstance(value, DigitalAlarm):
             self._block = value
-            for channel in self._judged:
-                if (alarm := self._alarm(channel)) != channel.alarm_now:
-                    channel.show(None, 0, alarm)
+        elif isinstance(value, bytes) and len(value) >= SIZE:
+            self._level = level_of(AlarmBlock.decode(value))
+        for channel in self._judged:
+            if (alarm := self._alarm(channel)) != channel.alarm_now:
+                channel.show(None, 0, alarm)
 
 
-def _alarm_of_word(block: DigitalAlarm) -> Alarm:
-    return IN_ALARM if block.alarm_enable and block.alarm_status else NO_ALARM
+def _alarm_of_word(block: DigitalAlarm) -> bool:
+    return block.alarm_enable and block.alarm_status
 
 
-def _alarm_of_bit(bit: StatusBit, state: bool, block: DigitalAlarm) -> Alarm:
+def _alarm_of_bit(bit: StatusBit, state: bool, block: DigitalAlarm) -> bool:
     """A bit is in alarm when the block is, watches it, and its state is not the nominal one (devdb.md 5.3)."""
     watched = bool(bit.mask & block.mask)
     if not watched or state == evaluate_bits(block.nominal & 0xFFFFFFFF, 4, (bit,))[0]:
-        return NO_ALARM
+        return False
     return _alarm_of_word(block)

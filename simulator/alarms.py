@@ -22,6 +22,8 @@ BLOCK_BYTES = 20
 _LENGTH_BITS = {1: 0 << 5, 2: 1 << 5, 4: 2 << 5}  # Q
 _MIN_MAX = 2 << 8  # K
 _EVALUATED = AlarmFlag.ENABLE | AlarmFlag.BAD | AlarmFlag.ABORT | AlarmFlag.ABORT_INHIBIT
+_SIDES = AlarmFlag.LOW | AlarmFlag.HIGH
+_NO_FIELDS = Status(14, -7)  # what the server of 2024 says of a field of a digital block (values.md 5.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ class AnalogBlock:
         self._scale, self._reading, self._text = scale, reading, spec.text
         kind = 3 if scale.raw == "float32" else 2 if scale.raw.startswith("u") else 1
         front_end = bytes((0, 0, kind, 0, 0, 0))
-        self._kept = AlarmBlock(flags=_LENGTH_BITS[size] | _MIN_MAX, front_end=front_end)
+        event = spec.event * AlarmFlag.EVENT
+        self._kept = AlarmBlock(flags=_LENGTH_BITS[size] | _MIN_MAX | event, front_end=front_end)
+        self._fields = spec.fields
         self._alarm = AnalogAlarm(
             spec.minimum, spec.maximum, spec.enable, False, spec.abort, spec.abort_inhibit, spec.tries_needed, 0
         )
@@ -97,7 +101,7 @@ class AnalogBlock:
     def block(self, t_ns: int) -> AlarmBlock:
         """The block as the front end holds it; limits that have no place in its raw values are clipped."""
         alarm = self.alarm(t_ns)
-        flags = self._kept.flags & ~_EVALUATED | _flags(alarm)
+        flags = self._kept.flags & ~(_EVALUATED | _SIDES) | _flags(alarm)
         if alarm.alarm_status:
             flags |= AlarmFlag.LOW if self._reading(t_ns) < alarm.minimum else AlarmFlag.HIGH
         kept = replace(self._kept, flags=flags, tries_now=alarm.tries_now, tries_needed=alarm.tries_needed)
@@ -138,6 +142,8 @@ class AnalogBlock:
         """Set a single field, or (RAW) the whole block (values.md 5.7)."""
         if field == "RAW" or isinstance(value, bytes):
             return self._write_raw(value)
+        if not self._fields:
+            return SCALEFAIL
         number = _number(value)
         if isinstance(number, Status):
             return number
@@ -186,7 +192,8 @@ class DigitalBlock:
 
     def __init__(self, spec: DigitalSpec, size: int, word: Callable[[], tuple[int, int]]) -> None:
         self._word = word
-        self._kept = AlarmBlock(flags=_LENGTH_BITS[size] | AlarmFlag.DIGITAL)
+        self._kept = AlarmBlock(flags=_LENGTH_BITS[size] | AlarmFlag.DIGITAL | spec.event * AlarmFlag.EVENT)
+        self._whole_only = not spec.fields
         self._alarm = DigitalAlarm(
             spec.nominal, spec.mask, spec.enable, False, spec.abort, spec.abort_inhibit, spec.tries_needed, 0
         )
@@ -220,6 +227,8 @@ class DigitalBlock:
         """Set a single field, or (RAW) the whole block."""
         if field == "RAW" or isinstance(value, bytes):
             return self._write_raw(value)
+        if self._whole_only:
+            return _NO_FIELDS
         number = _number(value)
         if isinstance(number, Status):
             return number

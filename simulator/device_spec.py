@@ -72,6 +72,8 @@ class AnalogSpec:
     abort_inhibit: bool = False
     tries_needed: int = 1
     text: str = ""  # what the alarm says
+    event: bool = False  # an event, not an exception
+    fields: bool = True  # whether single fields can be set; on the server of 2024 they cannot (values.md 11.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class DigitalSpec:
     abort: bool = False
     abort_inhibit: bool = False
     tries_needed: int = 1
+    event: bool = False  # as of an analog block
+    fields: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,7 @@ def _analog(section: Section | None) -> AnalogSpec | None:
     spec = AnalogSpec(
         section.number("min", 0.0), section.number("max", 0.0), section.flag("enable", True), section.flag("abort"),
         section.flag("abort_inhibit"), section.whole("tries_needed", 1, 0, 255), section.text("text"),
+        section.flag("event"), section.flag("fields", True),
     )  # fmt: skip
     section.finish()
     if spec.minimum > spec.maximum:
@@ -276,7 +277,7 @@ def _digital(section: Section | None) -> DigitalSpec | None:
     spec = DigitalSpec(
         section.whole("nominal", 0, 0, _FULL_WORD), section.whole("mask", 0, 0, _FULL_WORD),
         section.flag("enable", True), section.flag("abort"), section.flag("abort_inhibit"),
-        section.whole("tries_needed", 1, 0, 255),
+        section.whole("tries_needed", 1, 0, 255), section.flag("event"), section.flag("fields", True),
     )  # fmt: skip
     section.finish()
     return spec

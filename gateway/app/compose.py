@@ -167,7 +167,7 @@ class Gateway:
             backend = self.backends[route.names[0]]
             if len(route.names) > 1:
                 backend = RouteBackend(route, self.backends, self.clock, self.options.failover)
-            self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock))
+            self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock, fetch=self._fetch))
 
     def _serving(self, device: DevicePlan) -> str:
         """The backend that serves a device now; that of its reading, where its rows have several."""
@@ -183,6 +183,10 @@ class Gateway:
         teach(self.backends, {plan.info.device: plan.info for plan in devices.values()})
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is connected any more
             loop.call_soon_threadsafe(channels.redescribe, devices)
+
+    def _fetch(self, row: int, timeout: float) -> None:
+        """Read a row now, and show what comes."""
+        self._feed_of[row].fetch(row, timeout)
 
     def _ask(self, row: int, after_ns: int, deadline: float, failed: Callable[[str], None]) -> Wish:
         return self._reads.ask(self._feed_of[row], row, after_ns, deadline, failed)

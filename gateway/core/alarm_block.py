@@ -16,6 +16,8 @@ _LAYOUT = struct.Struct("<H4s4sBBH6s")
 _FLOAT = struct.Struct("<f")
 _TICKS_PER_SECOND = 60
 _LENGTHS = {0: 1, 1: 2, 2: 4}  # Q -> bytes of a value
+HELD = frozenset({"ALARM_ENABLE", "ABORT_INHIBIT", "TRIES_NEEDED", "ALARM_FTD"})  # in both kinds, without any scale
+PATTERNS = frozenset({"NOM", "MASK"})  # of a digital block
 LimitType = Literal["NOM_TOL", "NOM_PCT_TOL", "MIN_MAX"]
 _LIMIT_TYPES: dict[int, LimitType] = {0: "NOM_TOL", 1: "NOM_PCT_TOL", 2: "MIN_MAX"}
 _UNSIGNED, _IEEE = 2, 3  # data types; 0 and 1 are signed
@@ -173,6 +175,24 @@ class AlarmBlock:
     def with_digital_values(self, nominal: int, mask: int) -> "AlarmBlock":
         """The block with another pattern and mask; BadInput when they do not fit its length."""
         return replace(self, first=self._packed(nominal, False), second=self._packed(mask, False))
+
+    def with_field(self, field: str, value: float) -> "AlarmBlock":
+        """The block with one field of `HELD`, or, of a digital one, of `PATTERNS`; BadInput when it does not fit."""
+        if value - value != 0:
+            raise BadInput(f"{field} takes a finite number")
+        number = int(value)
+        match field:
+            case "ALARM_ENABLE":
+                return self.with_flag(AlarmFlag.ENABLE, bool(number))
+            case "ABORT_INHIBIT":
+                return self.with_flag(AlarmFlag.ABORT_INHIBIT, bool(number))
+            case "NOM" | "MASK":
+                nominal, mask = self.digital_values() or (0, 0)
+                return self.with_digital_values(*((number, mask) if field == "NOM" else (nominal, number)))
+        most = 0xFFFF if field == "ALARM_FTD" else 0xFF
+        if not 0 <= number <= most:
+            raise BadInput(f"{field} takes values from 0 to {most}, not {number}")
+        return replace(self, ftd=Ftd(number)) if field == "ALARM_FTD" else replace(self, tries_needed=number)
 
     def _packed(self, value: float, signed: bool) -> bytes:
         """Four bytes: beyond the length that counts they hold the sign or zeros (values.md 5.3)."""

@@ -68,7 +68,6 @@ WRONG_KIND = Alarm(Severity.INVALID, Stat.CALC)  # a reply of another kind than 
 BAD_PLAN = Alarm(Severity.INVALID, Stat.LINK)  # its request is not valid
 DISABLED = Alarm(Severity.INVALID, Stat.DISABLE)  # by configuration
 TRIPPED = Alarm(Severity.MAJOR, Stat.STATE)  # READY is false (values.md 9.4)
-IN_ALARM = Alarm(Severity.MAJOR, Stat.STATE)  # an alarm block says so, and not on which side (values.md 9.3)
 
 # Class of a status -> STAT after a read and after a put. `pend` of a read that never had a value is UDF.
 _TABLE: dict[str, tuple[Stat, Stat]] = {

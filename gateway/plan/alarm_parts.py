@@ -1,7 +1,9 @@
 """The parts of an alarm block that become PVs, `:ALM:MIN` and the like (contract.md 4, values.md 5.6)."""
 
+import math
 from dataclasses import dataclass
 
+from gateway.core.alarm_block import SIZE
 from gateway.plan.model import PvType
 
 
@@ -9,18 +11,30 @@ from gateway.plan.model import PvType
 class AlarmPart:
     """One part; a limit is a double in units of the reading, a switch has the labels of 0 and 1."""
 
-    name: str  # last part of the PV name, and the field of the data request where it has one
+    name: str  # last part of the PV name
     type: PvType
     labels: tuple[str, ...] = ()
+    field: str = ""  # that is set; empty where a client cannot (values.md 5.6 and 5.7)
+    low: float = math.nan  # limits of a put
+    high: float = math.nan
+    raw: bool = False  # stands in the 20 bytes only, not in the structure
+    length: int = 1
 
 
 _BOTH = (
-    AlarmPart("ENABLE", PvType.ENUM, ("bypassed", "active")),
+    AlarmPart("ENABLE", PvType.ENUM, ("bypassed", "active"), "ALARM_ENABLE"),
     AlarmPart("STATUS", PvType.ENUM, ("good", "in alarm")),
     AlarmPart("ABORT", PvType.ENUM, ("no abort", "abort")),
-    AlarmPart("ABORT_INHIBIT", PvType.ENUM, ("allowed", "inhibited")),
-    AlarmPart("TRIES_NEEDED", PvType.LONG),
+    AlarmPart("ABORT_INHIBIT", PvType.ENUM, ("allowed", "inhibited"), "ABORT_INHIBIT"),
+    AlarmPart("TRIES_NEEDED", PvType.LONG, (), "TRIES_NEEDED", 0, 255),
     AlarmPart("TRIES_NOW", PvType.LONG),
+    AlarmPart("EVENT", PvType.ENUM, ("exception", "event"), raw=True),
+    AlarmPart("FTD", PvType.LONG, (), "ALARM_FTD", 0, 0xFFFF, raw=True),
+    AlarmPart("RAW", PvType.BYTES, (), "RAW", raw=True, length=SIZE),
 )
-ANALOG = (*(AlarmPart(name, PvType.DOUBLE) for name in ("MIN", "MAX", "NOM", "TOL")), *_BOTH)
-DIGITAL = (AlarmPart("NOM", PvType.LONG), AlarmPart("MASK", PvType.LONG), *_BOTH)
+ANALOG = (
+    *(AlarmPart(name, PvType.DOUBLE, (), name) for name in ("MIN", "MAX", "NOM")),
+    AlarmPart("TOL", PvType.DOUBLE, (), "TOL", low=0),
+    *_BOTH,
+)
+DIGITAL = (AlarmPart("NOM", PvType.LONG, (), "NOM"), AlarmPart("MASK", PvType.LONG, (), "MASK"), *_BOTH)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from gateway.access.step import StepLimit
 from gateway.config.config import Config, DeviceConfig
 from gateway.config.problems import raise_all
+from gateway.core.alarm_block import SIZE
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.drf import DataRequest, Property
 from gateway.core.drf_events import DrfEvent, parse_event
@@ -88,6 +89,8 @@ class _Building:
             status_row=self._row(config, status, Kind.STATUS, 1, entry.stale_after) if info.status else -1,
             analog_row=self._block_row(config, Property.ANALOG, Kind.ANALOG) if info.analog else -1,
             digital_row=self._block_row(config, Property.DIGITAL, Kind.DIGITAL) if info.digital else -1,
+            analog_raw_row=self._raw_row(config, Property.ANALOG) if info.analog else -1,
+            digital_raw_row=self._raw_row(config, Property.DIGITAL) if info.digital else -1,
             place=config.place,
         )
 
@@ -106,6 +109,11 @@ class _Building:
     def _block_row(self, config: DeviceConfig, prop: Property, kind: Kind) -> int:
         request = replace(config.request, property=prop, range=None, field="ALL", event=self._alarm_event)
         return self._row(config, request, kind)
+
+    def _raw_row(self, config: DeviceConfig, prop: Property) -> int:
+        """What the structure does not tell: event or exception, the side, when it is sampled (values.md 5.6)."""
+        request = replace(config.request, property=prop, range=None, field="RAW", event=self._alarm_event)
+        return self._row(config, request, Kind.RAW, SIZE)
 
     def _row(
         self, config: DeviceConfig, request: DataRequest, kind: Kind, length: int = 1, stale: float | None = None

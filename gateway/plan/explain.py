@@ -18,11 +18,13 @@ from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, Config
 from gateway.core.errors import BadInput
 from gateway.core.route import Names
+from gateway.plan.alarm_parts import ANALOG, DIGITAL
 from gateway.plan.family import find
 from gateway.plan.fit import beyond, misfit
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 
-_SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND})
+_SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND, Role.ANALOG, Role.DIGITAL})
+_TOLD = frozenset(part.name for part in (*ANALOG, *DIGITAL) if not part.field)  # by the front end only
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def _writes(question: Question) -> Iterator[Judgement]:
 
 def _device(question: Question) -> Iterator[Judgement]:
     spec = question.spec
-    if spec.role not in _SETTABLE:
+    if spec.role not in _SETTABLE or (spec.level and spec.part in _TOLD):
         yield Judgement(Layer.DEVICE.value, False, f"{spec.name} only shows; what can be set is {_settable(question)}")
     elif spec.writable:
         yield Judgement(Layer.DEVICE.value, True, f"writable, {question.device.place}; sends {spec.write}")
@@ -168,6 +170,8 @@ def _settable(question: Question) -> str:
     device = question.device
     names = [f"{device.name}:{Role.SETPOINT.value}"] if device.setting_row >= 0 else []
     names += [f"{device.name}:{Role.COMMAND.value}"] if device.info.commands else []
+    for row, block in ((device.analog_row, Role.ANALOG), (device.digital_row, Role.DIGITAL)):
+        names += [f"{device.name}:{block.value}ENABLE"] if row >= 0 else []
     return " or ".join(names) or "nothing of this device"
 
 
@@ -197,11 +201,11 @@ def _access(question: Question) -> Iterator[Judgement]:
         yield Judgement(Layer.ACCESS.value, True, f"there is no access file: {question.user or 'every user'} may")
         return
     client = Client(question.user, question.host, question.host)
-    decision = decide(file, group, 0, client, _no_value)
+    decision = decide(file, group, question.spec.level, client, _no_value)
     if decision.access is Access.WRITE:
         yield Judgement(Layer.ACCESS.value, True, f"{decision.place} gives {question.user or 'everybody'} WRITE")
         return
-    reason = why_not(file, group, 0, client, _no_value)
+    reason = why_not(file, group, question.spec.level, client, _no_value)
     # what only an input forbids is not known here: nobody is asked
     yield Judgement(Layer.ACCESS.value, None if "a valid value of" in reason else False, reason)
 
@@ -249,19 +253,21 @@ def _value(question: Question) -> Iterator[Judgement]:
         text = f"one of {', '.join(spec.labels)}"
     elif spec.type is PvType.DOUBLE:
         text = "one finite number" if spec.length == 1 else f"exactly {spec.length} finite numbers"
+    elif spec.type is PvType.LONG:
+        text = "one whole number"
     elif spec.type is PvType.BYTES:
         text = f"exactly {spec.length} bytes"
     else:
         text = f"text of at most {spec.length} characters"
     yield _judged(Layer.VALUE, _misfit(spec, question.value), f"takes {text}")
-    if spec.type is PvType.DOUBLE:
+    if spec.type in (PvType.DOUBLE, PvType.LONG):
         ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
         fits = question.value is not None and not _misfit(spec, question.value)
         yield _judged(Layer.LIMITS, beyond(spec, question.value) if fits else None, said)
         step = question.device.step
         bounds = [f"{word} {end:g}" for word, end in (("a put", step.step), ("a second", step.slew)) if isfinite(end)]
-        if bounds:
+        if bounds and not spec.level:
             reason = f"the largest change of {' and of '.join(bounds)} {spec.units}".rstrip()
             yield Judgement(Layer.STEP.value, None, f"{reason}, from what the front end holds")
 
@@ -272,7 +278,7 @@ def _misfit(spec: PvSpec, value: Any) -> str | None:
         return None
     if spec.labels:
         return "" if value in spec.labels else f"{spec.name} has no state {value!r}"
-    if isinstance(value, str) and spec.type is PvType.DOUBLE:
+    if isinstance(value, str) and spec.type in (PvType.DOUBLE, PvType.LONG):
         return f"{value!r} is no number"
     return misfit(spec, value)
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from gateway.core.device_info import PropertyInfo
-from gateway.core.drf import DataRequest
+from gateway.core.drf import DataRequest, Property
+from gateway.core.drf_events import NEVER
 from gateway.core.write_state import WriteState
 from gateway.plan.alarm_parts import ANALOG, DIGITAL, AlarmPart
 from gateway.plan.model import DevicePlan, Kind, Plan, PvSpec, PvType, Role
@@ -158,24 +159,35 @@ def _analog(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     del plan
     if device.info.analog:
         reading = device.info.reading or PropertyInfo()
-        yield from _parts(device, Role.ANALOG, device.analog_row, ANALOG, reading)
+        yield from _parts(device, Role.ANALOG, Property.ANALOG, ANALOG, reading)
 
 
 def _digital(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     del plan
     if device.info.digital:
-        yield from _parts(device, Role.DIGITAL, device.digital_row, DIGITAL, PropertyInfo())
+        yield from _parts(device, Role.DIGITAL, Property.DIGITAL, DIGITAL, PropertyInfo())
 
 
 def _parts(
-    device: DevicePlan, role: Role, row: int, parts: Iterable[AlarmPart], shown: PropertyInfo
+    device: DevicePlan, role: Role, prop: Property, parts: Iterable[AlarmPart], shown: PropertyInfo
 ) -> Iterator[PvSpec]:
     """One PV per part of an alarm block; limits are in the units of the reading."""
+    block, raw = device.block_rows(prop)
     for part in parts:
         limit = part.type is PvType.DOUBLE
         units, precision = (shown.units, shown.precision) if limit else ("", 0)
-        plain = _plain(device, role, part.type, 1, row, units, precision, part.labels)
-        yield replace(plain, name=f"{device.name}:{role.value}{part.name}", part=part.name)
+        row = raw if part.raw else block
+        plain = _plain(device, role, part.type, part.length, row, units, precision, part.labels)
+        writable = device.writable and bool(part.field)
+        yield replace(
+            plain,
+            name=f"{device.name}:{role.value}{part.name}",
+            part=part.name,
+            writable=writable,
+            write=DataRequest(device.info.device, prop, None, part.field, NEVER) if writable else None,
+            drive_low=part.low,
+            drive_high=part.high,
+        )
 
 
 def _history(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:

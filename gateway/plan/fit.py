@@ -25,7 +25,7 @@ def misfit(spec: PvSpec, value: Any) -> str:
 
 def beyond(spec: PvSpec, value: Any) -> str:
     """Why a value is outside of the limits of the PV, or an empty text; a limit that is not finite is none."""
-    if spec.type is not PvType.DOUBLE:
+    if spec.type not in (PvType.DOUBLE, PvType.LONG):
         return ""
     low, high = spec.drive_low, spec.drive_high  # of NaN, and with it, neither is true
     outside = (

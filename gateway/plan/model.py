@@ -10,7 +10,7 @@ from enum import Enum
 
 from gateway.access.step import NO_LIMIT, StepLimit
 from gateway.core.device_info import DeviceInfo, StatusBit
-from gateway.core.drf import DataRequest
+from gateway.core.drf import DataRequest, Property
 from gateway.core.route import Names, Route
 
 
@@ -115,6 +115,11 @@ class PvSpec:
     drive_high: float = float("nan")
     description: str = ""
 
+    @property
+    def level(self) -> int:
+        """Security level: the value of a device is 0, and its alarm block 1, as HIHI is in an EPICS record."""
+        return int(self.role in (Role.ANALOG, Role.DIGITAL))
+
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
@@ -134,12 +139,21 @@ class DevicePlan:
     status_row: int = -1  # STATUS
     analog_row: int = -1  # ANALOG
     digital_row: int = -1  # DIGITAL
+    analog_raw_row: int = -1  # the 20 bytes of ANALOG
+    digital_raw_row: int = -1  # the 20 bytes of DIGITAL
     place: str = ""  # file and line of its configuration
 
     def rows(self) -> tuple[int, ...]:
         """Its rows of the device table."""
         values = self.reading_row, self.setting_row, self.word_row, self.status_row
-        return tuple(row for row in (*values, self.analog_row, self.digital_row) if row >= 0)
+        blocks = self.analog_row, self.digital_row, self.analog_raw_row, self.digital_raw_row
+        return tuple(row for row in (*values, *blocks) if row >= 0)
+
+    def block_rows(self, prop: Property | None) -> tuple[int, ...]:
+        """The rows of one of its alarm blocks: the structure and the 20 bytes; none for every other property."""
+        if prop is Property.ANALOG:
+            return self.analog_row, self.analog_raw_row
+        return (self.digital_row, self.digital_raw_row) if prop is Property.DIGITAL else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """gateway/core/alarm_block.py: raw alarm blocks and sampling descriptors."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,3 +147,33 @@ def test_a_period_that_does_not_fit_is_refused(ticks: int) -> None:
 def test_a_clock_event_that_does_not_fit_is_refused(event: int, delay_ms: int) -> None:
     with pytest.raises(BadInput):
         Ftd.clock(event, delay_ms)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "changed"),
+    [
+        ("ALARM_ENABLE", 0.0, {"flags": 0x8C}), ("ABORT_INHIBIT", 0.0, {"flags": 0x85}),
+        ("TRIES_NEEDED", 255.0, {"tries_needed": 255}), ("ALARM_FTD", 65535.0, {"ftd": Ftd(0xFFFF)}),
+        ("NOM", 7.0, {"first": b"\x07\0\0\0"}), ("MASK", 9.0, {"second": b"\x09\0\0\0"}),
+    ],
+)  # fmt: skip
+def test_a_field_is_changed_and_everything_else_stays(field: str, value: float, changed: dict[str, object]) -> None:
+    block = AlarmBlock(0x8D, b"\x01\0\0\0", b"\x02\0\0\0", 3, 4, Ftd(60), b"abcdef")
+    assert replace(block, **changed) == block.with_field(field, value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("TRIES_NEEDED", 256.0), ("TRIES_NEEDED", -1.0), ("ALARM_FTD", 65536.0), ("MASK", 256.0), ("NOM", -1.0),
+        ("ALARM_ENABLE", float("nan")),
+    ],
+)  # fmt: skip
+def test_a_field_that_does_not_fit_is_refused(field: str, value: float) -> None:
+    with pytest.raises(BadInput):
+        AlarmBlock(0x8D).with_field(field, value)
+
+
+def test_a_pattern_of_undefined_length_is_refused() -> None:
+    with pytest.raises(BadInput, match="length is not defined"):
+        AlarmBlock(0x60).with_field("MASK", 1.0)

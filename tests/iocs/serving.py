@@ -110,7 +110,7 @@ class Serving:
         self.backend = ScriptedBackend("a")
         self.serves = "a"  # what :GW:BACKEND shows
         self.pull = PullQueue(100, taken=self._taken)
-        self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2)
+        self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2, fetch=self.fetch)
         self.reads = ReadNow(self.clock, 1)
         self.figure = 1.0  # what the gateway's own PV GW1:FIGURE shows
         self._ready = threading.Event()
@@ -152,6 +152,10 @@ class Serving:
         watches = self.plan.watches
         self.bring_batch(batch_of([(row, Reading(watches[row].request, v, stamp_ns, status, "")) for row, v in items]))
 
+    def fetch(self, row: int, timeout: float) -> None:
+        """What the writers want to be read anew."""
+        self.feed.fetch(row, timeout)
+
     def bring_batch(self, batch: ReadingBatch) -> None:
         news = self.table.accept(batch, np.arange(len(self.table)))
         self.push.put(news)
@@ -184,7 +188,7 @@ class Serving:
         self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.push = PushQueue(100_000, lambda: self._tell(self.publisher.drain))
         self.publisher = Publisher(self.push, self.store)
-        feed = Feed(self.backend, self.table, range(len(self.table)), [self.push], self.clock)
+        self.feed = Feed(self.backend, self.table, range(len(self.table)), [self.push], self.clock)
         self.ioc = Ioc(
             self.plan,
             self.table,
@@ -197,7 +201,7 @@ class Serving:
             self._write,
             lambda changed: self._tell(partial(self.ioc.written, changed)),
             lambda _: self.serves,
-            partial(self.reads.ask, feed),
+            partial(self.reads.ask, self.feed),
             self.fast,
         )
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)

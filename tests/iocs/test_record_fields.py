@@ -242,16 +242,14 @@ def test_updates_of_fields_that_a_slow_client_did_not_get_are_counted() -> None:
         assert 2 == served.store.dropped_elsewhere
 
 
-def test_a_limit_of_the_alarm_block_that_a_client_changes_keeps_its_severity() -> None:
+def test_a_limit_that_was_known_and_that_a_client_changes_keeps_its_severity() -> None:
     with connected(OUTSIDE) as (served, client):
-        channel, row = client.create("M:OUTTMP"), served.row("M:OUTTMP")
-        served.on_loop(lambda: served.channels.whole("M:OUTTMP").limit(-5.0, 95.0))
-        assert [95.0, -5.0, MAJOR, 0] == fields(client, "M:OUTTMP", "HIHI", "LOLO", "HHSV", "HSV")
-        assert 1 == put(client, "M:OUTTMP.HIHI", 10.0)
-        served.bring((row, 50.0))
-        served.settle()
-        assert (50.0, int(Stat.HIHI), MAJOR) == client.get_time(channel)[:3]
-        assert (10.0, -5.0) == struct.unpack_from(">32xd16xd", client.get_message(channel, 34).payload)
+        channel = client.create("GW1:FIGURE")
+        served.on_loop(lambda: served.channels.whole("GW1:FIGURE").judge_low(50.0, 20.0, lambda _: NO_ALARM))
+        assert [50.0, 20.0, MAJOR, 0] == fields(client, "GW1:FIGURE", "LOW", "LOLO", "LLSV", "HSV")
+        assert 1 == put(client, "GW1:FIGURE.LOLO", 10.0)
+        assert [10.0, MAJOR] == fields(client, "GW1:FIGURE", "LOLO", "LLSV")
+        assert (50.0, 10.0) == struct.unpack_from(">48x2d", client.get_message(channel, 34).payload)
 
 
 def test_a_plain_scalar_whose_fields_nobody_asks_for_stays_a_row() -> None:

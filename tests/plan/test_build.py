@@ -44,12 +44,15 @@ def test_alarm_blocks_have_rows_of_their_own_at_their_own_pace() -> None:
         "M:X.READING[2:3]@e,0f",
         "M:X.ANALOG@p,2000",
         "M:X.DIGITAL@p,2000",
+        "M:X.ANALOG.RAW@p,2000",
+        "M:X.DIGITAL.RAW@p,2000",
     ]
-    assert [watch.kind for watch in plan.watches[1:]] == [Kind.ANALOG, Kind.DIGITAL]
+    assert [watch.kind for watch in plan.watches[1:]] == [Kind.ANALOG, Kind.DIGITAL, Kind.RAW, Kind.RAW]
 
 
 def test_a_device_may_be_its_alarm_block_alone() -> None:
-    assert [str(watch.request) for watch in planned("{device: 'M:X.ANALOG'}").watches] == ["M:X.ANALOG@p,2000"]
+    watches = planned("{device: 'M:X.ANALOG'}").watches
+    assert [str(watch.request) for watch in watches] == ["M:X.ANALOG@p,2000", "M:X.ANALOG.RAW@p,2000"]
 
 
 def test_requests_that_mean_the_same_share_a_row() -> None:

@@ -271,3 +271,39 @@ def test_a_put_that_asks_for_a_reading_is_judged_as_reading_is(user: str, passes
 
     assert (passes, reason) == (said.passes, said.reason.removeprefix("this client "))
     assert explain(config, plan, "Z:ACLTST:GW:READNOW").refusal is None
+
+
+BLOCKS = {"Z:ACLTST": DeviceInfo("Z:ACLTST", reading=PropertyInfo(units="A"), analog=True, digital=True)}
+
+
+def block_asked(pv: str, value: object = None, rules: str = "RULE(1, WRITE)") -> Explanation:
+    config, _ = configured("step: 1")
+    file = parse_acf(f"ASG(DEFAULT) {{ {rules} }}", "a.acf")
+    return explain(config, build_plan(config, BLOCKS)[0], pv, "jane", file=file, value=value)
+
+
+@pytest.mark.parametrize(
+    ("pv", "value", "name", "reason"),
+    [
+        ("Z:ACLTST:ALM:TRIES_NEEDED", 300.0, "limits", "Z:ACLTST:ALM:TRIES_NEEDED takes values from 0 to 255"),
+        ("Z:ACLTST:DALM:MASK", "x", "type and length", "'x' is no number"),
+        ("Z:ACLTST:ALM:TOL", -1.0, "limits", "Z:ACLTST:ALM:TOL takes values from 0 A"),
+        ("Z:ACLTST:ALM:STATUS", None, "device",
+         "Z:ACLTST:ALM:STATUS only shows; what can be set is Z:ACLTST:ALM:ENABLE or Z:ACLTST:DALM:ENABLE"),
+    ],
+)  # fmt: skip
+def test_a_put_on_an_alarm_block_is_explained_like_any_other(pv: str, value: object, name: str, reason: str) -> None:
+    refusal = block_asked(pv, value).refusal
+    assert refusal is not None
+    assert (refusal.layer, refusal.reason) == (name, reason)
+
+
+def test_an_alarm_block_is_of_a_higher_security_level_than_a_setting_and_has_no_largest_step() -> None:
+    found = block_asked("Z:ACLTST:ALM:MAX", 4.0)
+    assert found.refusal is None
+    assert layer(found, "device").reason.endswith("sends Z:ACLTST.ANALOG.MAX@N")
+    assert layer(found, "type and length").reason == "takes one finite number"
+    assert "step and slew" not in [one.layer for one in found.put]
+    denied = block_asked("Z:ACLTST:ALM:MAX", 4.0, "RULE(0, WRITE)").refusal
+    assert denied is not None
+    assert denied.layer == "access security"

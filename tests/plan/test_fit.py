@@ -53,6 +53,11 @@ def test_raw_bytes_must_have_their_exact_length() -> None:
     assert "Z:ACLTST:SP takes exactly 4 bytes, not 3" == unfit(spec, b"abc")
 
 
-@pytest.mark.parametrize(("kind", "value"), [(PvType.TEXT, "x"), (PvType.ENUM, 3), (PvType.LONG, 3)])
+def test_a_whole_number_has_limits_too() -> None:
+    spec = replace(SPEC, type=PvType.LONG, units="")
+    assert ["", "Z:ACLTST:SP takes values from -1 to 5"] == [unfit(spec, value) for value in (3, 9)]
+
+
+@pytest.mark.parametrize(("kind", "value"), [(PvType.TEXT, "x"), (PvType.ENUM, 9)])
 def test_other_types_have_no_limits(kind: PvType, value: object) -> None:
     assert "" == unfit(replace(SPEC, type=kind), value)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.blocks import AlarmBlock, AlarmFlag, AnalogAlarm, DigitalAlarm
-from gateway.core.status import BAD_REQUEST, INVLEN, OK, SCALEFAIL
+from gateway.core.status import BAD_REQUEST, INVLEN, OK, SCALEFAIL, Status
 from simulator.facility import Facility, load_facility, shipped_facility
 from tests.simulator.facilities import NOW, SECOND, facility, read, write
 
@@ -111,3 +111,23 @@ def test_a_digital_alarm_counts_its_tries_from_the_change_of_the_word():
 def test_limits_of_float_blocks_are_clipped_to_what_a_float_holds():
     of = load_facility("devices: [{name: 'Z:A', units: V, analog: {min: -1.0e+300, max: 1.0e+300}}]")
     assert -3.4e38 == read(of, "Z@A.RAW_MIN")
+
+
+def test_a_server_of_2024_sets_no_single_field_but_the_whole_block():
+    of = shipped_facility()
+    assert [SCALEFAIL, Status(14, -7)] == [write(of, f"Z{mark}BLOCKS.ALARM_ENABLE", 0.0) for mark in "@$"]
+    for mark in "@$":
+        block = AlarmBlock.decode(read(of, f"Z{mark}BLOCKS.RAW"))
+        assert block.has(AlarmFlag.EVENT)
+        assert OK == write(of, f"Z{mark}BLOCKS.RAW", block.with_field("ALARM_ENABLE", 0.0).encode())
+        assert 0.0 == read(of, f"Z{mark}BLOCKS.ALARM_ENABLE")
+
+
+def test_a_side_that_was_written_back_with_the_block_does_not_stay():
+    of = facility("analog: {min: 0, max: 5}")
+    write(of, "Z:A", 9.0)
+    block = read(of, "Z@A.RAW", NOW + 2 * SECOND)
+    assert AlarmBlock.decode(block).has(AlarmFlag.HIGH)
+    assert OK == write(of, "Z@A.RAW", block)
+    assert OK == write(of, "Z@A.MAX", 20.0)
+    assert not AlarmBlock.decode(read(of, "Z@A.RAW", NOW + 3 * SECOND)).flags & (AlarmFlag.HIGH | AlarmFlag.LOW)

@@ -20,7 +20,7 @@ from gateway.core.errors import BadInput
 from gateway.core.route import Names
 from gateway.plan.alarm_parts import ANALOG, DIGITAL
 from gateway.plan.family import find
-from gateway.plan.fit import beyond, misfit
+from gateway.plan.fit import beyond, misfit, taken
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 
 _SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND, Role.ANALOG, Role.DIGITAL})
@@ -249,17 +249,7 @@ def _value(question: Question) -> Iterator[Judgement]:
     spec = question.spec
     if not spec.writable:
         return
-    if spec.labels:
-        text = f"one of {', '.join(spec.labels)}"
-    elif spec.type is PvType.DOUBLE:
-        text = "one finite number" if spec.length == 1 else f"exactly {spec.length} finite numbers"
-    elif spec.type is PvType.LONG:
-        text = "one whole number"
-    elif spec.type is PvType.BYTES:
-        text = f"exactly {spec.length} bytes"
-    else:
-        text = f"text of at most {spec.length} characters"
-    yield _judged(Layer.VALUE, _misfit(spec, question.value), f"takes {text}")
+    yield _judged(Layer.VALUE, _misfit(spec, question.value), f"takes {taken(spec)}")
     if spec.type in (PvType.DOUBLE, PvType.LONG):
         ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"

@@ -8,6 +8,20 @@ import numpy as np
 from gateway.plan.model import PvSpec, PvType
 
 
+def taken(spec: PvSpec) -> str:
+    """What the PV takes, for people."""
+    if spec.labels:
+        return f"one of {', '.join(spec.labels)}"
+    match spec.type:
+        case PvType.DOUBLE:
+            return "one finite number" if spec.length == 1 else f"exactly {spec.length} finite numbers"
+        case PvType.LONG:
+            return "one whole number"
+        case PvType.BYTES:
+            return f"exactly {spec.length} bytes"
+    return f"text of at most {spec.length} characters"
+
+
 def misfit(spec: PvSpec, value: Any) -> str:
     """Why a value has not the type or length of the PV, or an empty text: numbers must be finite, arrays exact."""
     if isinstance(value, float) and spec.length == 1 and math.isfinite(value):

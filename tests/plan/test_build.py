@@ -191,7 +191,7 @@ def test_a_time_of_its_own_for_staleness_holds_for_all_of_the_device_but_its_ala
     plan = planned("{device: 'M:X', stale_after: 7}", "{device: 'M:X', name: 'M:Y'}", infos={"M:X": info})
 
     of = [[plan.watches[row].stale_after for row in device.rows()] for device in plan.devices.values()]
-    assert [[7.0, 7.0, 7.0, 7.0, None], [None] * 5] == of
+    assert [[7.0, 7.0, 7.0, 7.0, None, None], [None] * 6] == of
 
 
 def test_who_would_be_stale_between_two_readings_is_warned() -> None:

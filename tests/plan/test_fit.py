@@ -6,7 +6,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from gateway.plan.fit import beyond, misfit
+from gateway.plan.fit import beyond, misfit, taken
 from gateway.plan.model import PvSpec, PvType, Role
 
 SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, drive_low=-1.0, drive_high=5.0, units="mA")
@@ -61,3 +61,17 @@ def test_a_whole_number_has_limits_too() -> None:
 @pytest.mark.parametrize(("kind", "value"), [(PvType.TEXT, "x"), (PvType.ENUM, 9)])
 def test_other_types_have_no_limits(kind: PvType, value: object) -> None:
     assert "" == unfit(replace(SPEC, type=kind), value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (SPEC, "one finite number"), (replace(SPEC, length=8), "exactly 8 finite numbers"),
+        (replace(SPEC, type=PvType.LONG), "one whole number"),
+        (replace(SPEC, type=PvType.BYTES, length=20), "exactly 20 bytes"),
+        (replace(SPEC, type=PvType.TEXT, length=256), "text of at most 256 characters"),
+        (replace(SPEC, type=PvType.ENUM, labels=("ON", "OFF")), "one of ON, OFF"),
+    ],
+)  # fmt: skip
+def test_what_a_pv_takes_is_said_in_words(spec: PvSpec, text: str) -> None:
+    assert text == taken(spec)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from devices.circular_buffer import Points
 from devices.table import DeviceTable, Snapshot
+from gateway.core.values import SettingValue
 from gateway.core.write_state import WriteEvent, WriteState, after
 from gateway.plan.model import DevicePlan
 
@@ -33,6 +34,8 @@ class Device:
         self._table = table
         self._lock = threading.Lock()
         self._record = WriteRecord()
+        self._foreign = 0
+        self._own: SettingValue | None = None
 
     @property
     def name(self) -> str:
@@ -43,6 +46,25 @@ class Device:
     def write_record(self) -> WriteRecord:
         """The outcome of the last write."""
         return self._record
+
+    @property
+    def foreign(self) -> int:
+        """How often its setting was seen to be moved by somebody else, since the start."""
+        return self._foreign
+
+    @property
+    def own(self) -> SettingValue | None:
+        """The last value that was set through this gateway; None when there was none since the start."""
+        return self._own
+
+    def moved(self) -> None:
+        """Its setting was moved by somebody else."""
+        with self._lock:
+            self._foreign += 1
+
+    def accepted(self, value: SettingValue) -> None:
+        """A value was set through this gateway."""
+        self._own = value
 
     def latest(self) -> Snapshot | None:
         """What is known of its reading; None when it has none."""

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from devices.block_edits import BlockEdits, is_block_edit
 from devices.confirm import EFFECTS, has_effect, near, verdict
 from devices.device import Device
+from devices.moves import Moves
 from devices.queues import PendingSetting, PullQueue, WriteOutcome
 from gateway.core.blocks import BasicStatus
 from gateway.core.drf import DataRequest, Property
@@ -45,6 +46,7 @@ class SettingsWorkers:
         count: int = 4,
         backoff: Backoff | None = None,
         fetch: Fetch = lambda _, __: None,
+        moves: Moves | None = None,
     ) -> None:
         self._backend = backend
         self._blocks = BlockEdits(backend, clock)
@@ -52,6 +54,7 @@ class SettingsWorkers:
         self._queue = queue
         self._devices = devices
         self._clock = clock
+        self._moves = Moves((), (), clock) if moves is None else moves
         self._workers = [
             SupervisedWorker(f"settings {backend.name} {n}", self._work, None, backoff, clock) for n in range(count)
         ]
@@ -109,8 +112,14 @@ class SettingsWorkers:
         if is_block_edit(pending.setting.request):
             result = self._blocks.write(pending.setting, timeout)
         else:
-            result = self._backend.write([pending.setting], timeout)[0]
+            self._moves.begin(device, pending.setting)
+            try:
+                result = self._backend.write([pending.setting], timeout)[0]
+            finally:
+                self._moves.end(device)
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
+        if not outcome.failed and pending.setting.request.property is Property.SETTING:
+            device.accepted(pending.setting.value)
         confirm = device.plan.confirm
         look = _look(pending.setting, device.plan) if confirm is not None else None
         if not outcome.failed and confirm is not None and look is not None:

@@ -17,6 +17,7 @@ from iocs.group import DeviceGroup
 
 GETTING_LOW = Alarm(Severity.MINOR, Stat.LOW)
 TOO_LOW = Alarm(Severity.MAJOR, Stat.LOLO)
+WRAP = 0x7FFFFFFF  # counters are LONG and start anew
 NEVER = -1.0  # age of a reading that never came
 
 
@@ -84,11 +85,13 @@ class DiagnosticsGroup(DeviceGroup):
 class WriteGroup(DeviceGroup):
     """Outcome of the last write of one device; its monitors are told at once."""
 
-    roles = frozenset({Role.WRITE_STATE, Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME})
+    roles = frozenset({Role.WRITE_STATE, Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME, Role.FOREIGN, Role.OWN})
     write_state = pvproperty(doc="IDLE PENDING ACCEPTED VERIFIED UNCONFIRMED DENIED FAILED", read_only=True)
     write_message = pvproperty(doc="why, where it was not accepted", read_only=True)
     write_who = pvproperty(doc="user@host of the client", read_only=True)
     write_time = pvproperty(doc="when the state was entered, UTC", read_only=True)
+    foreign = pvproperty(doc="how often the setting was moved by somebody else", read_only=True)
+    own = pvproperty(doc="the last value that was set through this gateway", read_only=True)
 
     @write_state.startup
     async def write_state(self, instance: Channel, async_lib: Any) -> None:
@@ -116,6 +119,16 @@ class WriteGroup(DeviceGroup):
         """ISO 8601 to the millisecond, empty before the first write."""
         at = self.device.write_record.time_ns
         return datetime.fromtimestamp(at / 1e9, UTC).isoformat(timespec="milliseconds") if at else ""
+
+    @foreign.getter
+    async def foreign(self, instance: Channel) -> Any:
+        """Since the start."""
+        return self.device.foreign & WRAP
+
+    @own.getter
+    async def own(self, instance: Channel) -> Any:
+        """None, and INVALID, before the first."""
+        return self.device.own
 
 
 Figure = Callable[[], float | int | str]

@@ -23,7 +23,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Clock
 from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.core.status import REQTMO
-from gateway.core.values import Setting
+from gateway.core.values import Setting, Value
 from gateway.core.write_state import WriteState
 from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
 from iocs.channel import Channel
@@ -165,6 +165,12 @@ class Ioc:
         for channel in self.served:
             if channel.watched:
                 channel.sample()
+
+    def moved(self, device: Device, value: Value, stamp_ns: int) -> None:
+        """Somebody else has moved a setting: the setpoint follows, with the alarm it has, and who monitors is told."""
+        if (setpoint := self.setpoints.get(device.name)) is not None:
+            setpoint.show(value, stamp_ns, setpoint.alarm_now)
+        self.written(device)
 
     def written(self, device: Device) -> None:
         """A write record has changed: tell those who monitor it. Called on the loop."""

@@ -13,7 +13,10 @@ from iocs.group import WRITE_FAILED, DeviceGroup
 
 
 class SettingGroup(DeviceGroup):
-    """Setpoint and readback. The setpoint starts as the first readback and then moves by accepted puts only."""
+    """Setpoint and readback.
+
+    The setpoint starts as the first readback, and then moves by accepted puts, and after what somebody else has set.
+    """
 
     roles = frozenset({Role.SETPOINT, Role.READBACK})
     setpoint = pvproperty(doc="SETTING, what was asked for")

@@ -12,6 +12,7 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.feed import Feed
 from devices.feeds import Feeds
+from devices.moves import Moves
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.read_now import ReadNow, Wish
 from devices.settings import SettingsWorkers
@@ -24,8 +25,9 @@ from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.core.errors import Refused
-from gateway.core.ports import Backend, Clock
+from gateway.core.ports import Backend, Clock, ReadingSink
 from gateway.core.route import Names, Route
+from gateway.core.values import Value
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
@@ -85,6 +87,7 @@ class Gateway:
         self.routes: dict[Names, RouteBackend] = {}  # those with a choice, by the backends that they read from
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
+        self.moves = Moves(self.devices.values(), plan.watches, clock)
         self.store = Store(len(plan.watches))
         self.server: CaServer | None = None
         self.acquisitions: list[Acquisition] = []
@@ -106,6 +109,10 @@ class Gateway:
         def written(device: Device) -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
                 loop.call_soon_threadsafe(ioc.written, device)
+
+        def moved(device: Device, value: Value, stamp_ns: int) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ioc.moved, device, value, stamp_ns)
 
         def switched() -> None:
             with contextlib.suppress(RuntimeError):
@@ -129,6 +136,7 @@ class Gateway:
             self.options.fast,
             self.metadata.age_of if self.metadata is not None else lambda _: NEVER,
         )
+        self.moves.told = moved
         prefix = f"{self.plan.gateway}:"
         self._assemble(push, switched)
         own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
@@ -160,14 +168,17 @@ class Gateway:
                     Route(names, ()), self.backends, self.clock, self.options.failover, switched
                 )
                 backend = self.routes[names]
-            self.acquisitions.append(Acquisition(backend, self.table, places, [push], self.clock))
+            sinks: list[ReadingSink] = [push, self.moves] if self.moves.concerns(places) else [push]
+            self.acquisitions.append(Acquisition(backend, self.table, places, sinks, self.clock))
             self._feed_of |= dict.fromkeys(places, self.acquisitions[-1].feed)
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
             self._pull[route] = queue = PullQueue(self.options.most_waiting, taken=self._taken)
             backend = self.backends[route.names[0]]
             if len(route.names) > 1:
                 backend = RouteBackend(route, self.backends, self.clock, self.options.failover)
-            self.writers.append(SettingsWorkers(backend, queue, self.devices, self.clock, fetch=self._fetch))
+            self.writers.append(
+                SettingsWorkers(backend, queue, self.devices, self.clock, fetch=self._fetch, moves=self.moves)
+            )
 
     def _serving(self, device: DevicePlan) -> str:
         """The backend that serves a device now; that of its reading, where its rows have several."""

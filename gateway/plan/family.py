@@ -201,11 +201,14 @@ def _history(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
 
 
 def _write(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
-    del plan
     if device.writable:
         yield _plain(device, Role.WRITE_STATE, PvType.ENUM, labels=_WRITE_STATES)
         for role in (Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME):
             yield _plain(device, role, PvType.TEXT, _MESSAGE)
+    if device.writable and device.info.setting is not None:
+        yield _plain(device, Role.FOREIGN, PvType.LONG)
+        row = device.setting_row
+        yield replace(_value(plan, device, Role.OWN, row, device.info.setting, writable=False), row=-1)
 
 
 def _lock(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:

@@ -45,6 +45,8 @@ class Role(Enum):
     WRITE_MESSAGE = "WR:MSG"
     WRITE_WHO = "WR:WHO"
     WRITE_TIME = "WR:TIME"
+    FOREIGN = "WR:FOREIGN"
+    OWN = "WR:OWN"
     LOCK = "LOCK"
     LOCK_HOLDER = "LOCK:HOLDER"
     LOCK_LEFT = "LOCK:LEFT"

@@ -360,3 +360,14 @@ def test_nothing_is_sent_after_the_end_of_a_lease(desk: Desk) -> None:
     desk.put("A:PLAIN")
     desk.answer()
     assert [1.5, 5.0] == patience
+
+
+def test_what_was_accepted_is_the_own_value_and_what_was_refused_is_not(desk: Desk) -> None:
+    assert desk.devices["A:PLAIN"].own is None
+    desk.put("A:PLAIN", 4.0)
+    assert not desk.answer().failed
+    assert desk.devices["A:PLAIN"].own == 4.0
+    desk.backend.on_write = result(PRIV, Outcome.REFUSED)
+    desk.put("A:PLAIN", 5.0)
+    assert desk.answer().failed
+    assert desk.devices["A:PLAIN"].own == 4.0

@@ -13,6 +13,7 @@ import numpy as np
 
 from devices.device import Device
 from devices.feed import Feed
+from devices.moves import Moves
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.read_now import ReadNow
 from devices.settings import SettingsWorkers
@@ -110,7 +111,10 @@ class Serving:
         self.backend = ScriptedBackend("a")
         self.serves = "a"  # what :GW:BACKEND shows
         self.pull = PullQueue(100, taken=self._taken)
-        self.writers = SettingsWorkers(self.backend, self.pull, self.devices, self.clock, 2, fetch=self.fetch)
+        self.moves = Moves(self.devices.values(), plan.watches, self.clock)
+        self.writers = SettingsWorkers(
+            self.backend, self.pull, self.devices, self.clock, 2, fetch=self.fetch, moves=self.moves
+        )
         self.reads = ReadNow(self.clock, 1)
         self.figure = 1.0  # what the gateway's own PV GW1:FIGURE shows
         self._ready = threading.Event()
@@ -159,6 +163,7 @@ class Serving:
     def bring_batch(self, batch: ReadingBatch) -> None:
         news = self.table.accept(batch, np.arange(len(self.table)))
         self.push.put(news)
+        self.moves.put(news)
 
     def settle(self) -> None:
         """Wait until all that was brought has been published."""
@@ -204,6 +209,7 @@ class Serving:
             partial(self.reads.ask, self.feed),
             self.fast,
         )
+        self.moves.told = lambda *moved: self._tell(partial(self.ioc.moved, *moved))
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
         self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock))
         self.writers.start()

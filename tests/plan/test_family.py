@@ -27,7 +27,9 @@ def test_of_a_writable_device_there_are_also_commands_and_the_outcome_of_writes(
     made = names("{device: 'M:X', writable: true}")
 
     assert "CMD" in made
-    assert [name for name in made if name.startswith("WR:")] == ["WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME"]
+    assert [name for name in made if name.startswith("WR:")] == [
+        "WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME", "WR:FOREIGN", "WR:OWN",
+    ]  # fmt: skip
 
 
 def test_of_alarm_blocks_there_is_a_pv_per_part_and_limits_have_the_units_of_the_reading() -> None:

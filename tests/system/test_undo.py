@@ -59,6 +59,8 @@ def test_twenty_puts_of_three_people_and_one_of_them_goes_back(site: Site) -> No
     assert until(lambda: before["Z:ACLTST"] == value(site, "Z:ACLTST:SP_RBV"), 10)
     assert until(lambda: before["Z:ACLTS1"] == value(site, "Z:ACLTS1:SP_RBV"), 10)
     assert (5.0, 5.0) == (value(site, "N:H801:SP_RBV"), value(site, "Z:CLIP:SP_RBV"))
+    with CaClient(site.ca_port) as client:  # what was put back was put by us
+        assert [0, 0] == [client.get(client.create(f"{name}:WR:FOREIGN")) for name in ("Z:ACLTST", "Z:ACLTS1")]
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
     assert ["ACCEPTED", "ACCEPTED"] == [row["outcome"] for row in rows[20:]]
 

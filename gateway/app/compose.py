@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import ParamSpec
 
 from devices.acquisition import Acquisition
 from devices.device import Device
@@ -27,7 +28,6 @@ from gateway.backends.route_stream import Failover
 from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock, ReadingSink
 from gateway.core.route import Names, Route
-from gateway.core.values import Value
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
@@ -42,6 +42,7 @@ from iocs.serve import serve
 from iocs.store import Store
 
 log = logging.getLogger("acgate")
+P = ParamSpec("P")
 SETTLE_TIME = 5.0  # s to wait for a first answer of every device before we say ready
 PUSH_ROWS = 1_000_000  # readings that may wait for the loop before they are conflated
 PATIENCE = 1.5  # s for each kind of worker to end
@@ -106,18 +107,6 @@ class Gateway:
         def wake() -> None:
             loop.call_soon_threadsafe(publisher.drain)
 
-        def written(device: Device) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
-                loop.call_soon_threadsafe(ioc.written, device)
-
-        def moved(device: Device, value: Value, stamp_ns: int) -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(ioc.moved, device, value, stamp_ns)
-
-        def switched() -> None:
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(ioc.switched)
-
         push = PushQueue(PUSH_ROWS, wake)
         publisher = Publisher(push, self.store)
         ioc = Ioc(
@@ -130,15 +119,15 @@ class Gateway:
             publisher.drain,
             push.dropped_of,
             self._write,
-            written,
+            _brought(loop, lambda device: ioc.written(device)),
             self._serving,
             self._ask,
             self.options.fast,
             self.metadata.age_of if self.metadata is not None else lambda _: NEVER,
         )
-        self.moves.told = moved
+        self.moves.told = _brought(loop, ioc.moved)
         prefix = f"{self.plan.gateway}:"
-        self._assemble(push, switched)
+        self._assemble(push, _brought(loop, ioc.switched))
         own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
         channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
         if self._names is not None:
@@ -268,3 +257,13 @@ class Gateway:
             log.error("the workers that read when asked to do not end")
         if self.guard.journal is not None and not self.guard.journal.stop():
             log.error("the journal of puts does not end")
+
+
+def _brought(loop: asyncio.AbstractEventLoop, call: Callable[P, object]) -> Callable[P, None]:
+    """A call that is carried out on the loop, whatever thread makes it; when the loop has ended nobody misses it."""
+
+    def bring(*args: P.args, **kwargs: P.kwargs) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(partial(call, *args, **kwargs))
+
+    return bring

@@ -100,18 +100,20 @@ def test_a_pv_that_is_made_after_its_reading_came_shows_it() -> None:
 # -- setting ------------------------------------------------------------------------------------------------------
 
 
-def test_the_setpoint_starts_as_the_first_readback_and_does_not_follow_later_ones() -> None:
+def test_the_setpoint_starts_as_the_first_readback_and_follows_only_what_somebody_else_sets() -> None:
     with connected(DEVICE) as (served, client):
         setpoint, readback = client.create("Z:ACLTST:SP"), client.create("Z:ACLTST:SP_RBV")
         numbers = client.subscribe(setpoint), client.subscribe(readback)
         assert [(0.0, INVALID), (0.0, INVALID)] == [client.update(n)[:3:2] for n in numbers]
         served.bring((1, 10.0))
-        served.bring((1, 11.0), (1, 12.0))
-        assert [10.0, 11.0, 12.0] == [client.update(numbers[1]).value for _ in range(3)]
+        served.bring((1, 10.0), (1, 10.0))
+        assert [10.0, 10.0, 10.0] == [client.update(numbers[1]).value for _ in range(3)]
         assert 10.0 == client.update(numbers[0]).value
         client.settle()
         assert [] == client.waiting(numbers[0])
-        assert (10.0, 12.0) == (client.get(setpoint), client.get(readback))
+        served.bring((1, 12.0))
+        assert 12.0 == client.update(numbers[0]).value
+        assert (12.0, 12.0) == (client.get(setpoint), client.get(readback))
 
 
 def test_the_setpoint_moves_by_an_accepted_put_and_the_readback_by_readings_only() -> None:

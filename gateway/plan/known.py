@@ -97,7 +97,7 @@ def _length(config: DeviceConfig, info: PropertyInfo, text: bool) -> int:
     """Elements, characters of text, or bytes of raw data; 0 when neither range, entry nor database says it."""
     span, said = config.request.range, config.entry.length
     if text:
-        return said or (info.length if info.length > 1 else TEXT_LENGTH)
+        return said or max(info.length, TEXT_LENGTH)  # a device of several texts says how many, not how long
     if config.request.field == "RAW":
         if span is not None and span.byte:
             return said or (span.end if span.mode == "span" and span.end else 1 if span.mode == "single" else 0)

@@ -121,7 +121,8 @@ def test_configured_bits_and_commands_replace_those_of_the_database() -> None:
         ("device: 'M:X{}.RAW'", 1, 0),
         ("device: 'M:X{}.RAW', length: 7", 1, 7),
         ("device: 'M:X', text: true", 1, 256),
-        ("device: 'M:X', text: true", 30, 30),
+        ("device: 'M:X', text: true", 4, 256),
+        ("device: 'M:X', text: true", 300, 300),
         ("device: 'M:X', text: true, length: 12", 30, 12),
     ],
 )

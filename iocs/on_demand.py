@@ -6,42 +6,29 @@ search again. What is made for one name is a plan of one device with a table, a 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from devices.device import Device
-from devices.feed import Feed
 from devices.feeds import Feeds
-from devices.queues import PendingSetting, PushQueue
 from devices.read_now import ReadNow
-from devices.table import DeviceTable
-from gateway.config.config import Config, OnDemandConfig
-from gateway.core.device_info import DeviceInfo
-from gateway.core.drf import DataRequest
-from gateway.core.errors import Refused
-from gateway.core.ports import Backend, Clock
+from gateway.core.ports import Clock
 from gateway.plan.family import find
-from gateway.plan.known_names import KnownNames
-from gateway.plan.model import DevicePlan, Plan
+from gateway.plan.known_names import AWAY, KnownNames
+from gateway.plan.model import Plan
 from gateway.plan.on_demand import Wanted, allowed, plan_of, plausible, wanted
 from iocs.channel import Channel
 from iocs.channels import Channels, fits, origin
 from iocs.filters import parse_filters
-from iocs.group import DeviceGroup, Ioc
+from iocs.group import DeviceGroup
 from iocs.guard import Guard
-from iocs.publisher import Publisher
 from iocs.pv_name import readings
 from iocs.row_channel import RowChannel
 from iocs.served import Served
-from iocs.store import Store
+from iocs.world import Counts, Source, World
 
 log = logging.getLogger("acgate.ondemand")
 PACE = 0.2  # s between two questions to the device database
-SETTLE = 0.5  # s that the first channel waits for the first reading
 SWEEP = 1.0  # s between two looks for what nobody uses
-PUSH_ROWS = 10_000  # readings of one device that may wait for the loop before they are conflated
 
 
 class Circuits(Protocol):
@@ -50,71 +37,6 @@ class Circuits(Protocol):
     def in_use(self) -> Iterable[Served]:
         """The channels of all clients."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where descriptions and readings come from."""
-
-    config: Config
-    section: OnDemandConfig
-    reader: Callable[[], Backend]  # the backend of one device
-    describe: Callable[[list[str]], Mapping[str, DeviceInfo] | None]  # blocking; None: nobody could be asked
-    at_once: int  # names in one question
-    serving: Callable[[Backend, DataRequest], str]  # the name of the backend that serves a request now
-
-
-class World:
-    """One device or request with everything it needs; lives on the loop, read from by the feeds' worker."""
-
-    def __init__(self, plan: Plan, source: Source, guard: Guard, reads: ReadNow, clock: Clock) -> None:
-        loop, backend = asyncio.get_running_loop(), source.reader()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(self._drain)
-
-        def serving(device: DevicePlan) -> str:
-            return source.serving(backend, plan.watches[device.rows()[0]].request)
-
-        self.table = DeviceTable(plan.watches, plan.buffer, clock)
-        store = Store(len(plan.watches))
-        self._push = PushQueue(PUSH_ROWS, wake)
-        self._publisher = Publisher(self._push, store)
-        devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
-        self.feed = Feed(backend, self.table, range(len(plan.watches)), [self._push], clock)
-        self.ioc = Ioc(
-            plan, self.table, store, clock, guard, devices, self._publisher.drain, self._push.dropped_of, _read_only,
-            lambda _: None, serving, partial(reads.ask, self.feed), fast=False,
-        )  # fmt: skip
-        self.channels = Channels(self.ioc)
-        self.unused_since = clock.monotonic()
-        self._settled: asyncio.Future[None] | None = loop.create_future()
-        self._patience = loop.call_later(SETTLE, self._settle)
-
-    @property
-    def settling(self) -> "asyncio.Future[None] | None":
-        """Done at the first reading of every row, or when patience is over; None after that."""
-        return self._settled
-
-    def _drain(self) -> None:
-        self._publisher.drain()
-        if self._settled is not None and not self.table.unanswered():
-            self._settle()
-
-    def _settle(self) -> None:
-        self._patience.cancel()
-        if self._settled is not None:
-            self._settled.set_result(None)
-            self._settled = None
-
-    def end(self) -> None:
-        """Take no more readings; whoever waits goes on."""
-        self._push.close()
-        self._settle()
-
-
-def _read_only(_: PendingSetting) -> None:
-    raise Refused("what is made on demand is read only; give the device an entry of its own")
 
 
 class OnDemand:
@@ -131,6 +53,9 @@ class OnDemand:
         self._names = KnownNames()
         self._worlds: dict[str, World] = {}
         self._asked = asyncio.Event()
+        self._ended = Counts()  # of the worlds that are no more
+        self.rate = 0.0  # readings per second, over the last second
+        self.asking = False  # whether a question waits for its answer
         self.lookups = 0  # questions to the device database, since the start
 
     @property
@@ -142,6 +67,21 @@ class OnDemand:
     def unknown(self) -> int:
         """Answers that there is no such device, since the start."""
         return self._names.refused
+
+    @property
+    def counts(self) -> Counts:
+        """What has come and was lost since the start, of worlds that are no more too."""
+        return sum((world.counts for world in self._worlds.values()), self._ended)
+
+    @property
+    def silent(self) -> int:
+        """Watched requests that are silent for longer than their event allows."""
+        return sum(world.feed.silent for world in self._worlds.values())
+
+    @property
+    def plans(self) -> Iterable[Plan]:
+        """What lives now."""
+        return [world.ioc.plan for world in self._worlds.values()]
 
     @property
     def made(self) -> Iterable[Channel]:
@@ -236,17 +176,21 @@ class OnDemand:
             if not devices:
                 continue
             self.lookups += 1
-            answer: Mapping[str, DeviceInfo] | None = None
+            self.asking = True
+            answer = AWAY
             try:
                 answer = await asyncio.to_thread(self._source.describe, devices)
             except Exception:  # the names are asked for again; what is served goes on
                 log.exception("the device database could not be asked for %d names", len(devices))
             self._names.learn(devices, answer, self._clock.monotonic())
+            self.asking = False
             await asyncio.sleep(PACE)
 
     async def _sweep(self, circuits: Circuits) -> None:
         while True:
+            before, since = self.counts.updates, self._clock.monotonic()
             await asyncio.sleep(SWEEP)
+            self.rate = (self.counts.updates - before) / max(self._clock.monotonic() - since, SWEEP)
             if self._worlds:
                 self.end_unused(circuits.in_use())
 
@@ -260,6 +204,7 @@ class OnDemand:
             elif now - world.unused_since > linger:
                 del self._worlds[key]
                 self._feeds.remove(world.feed)
+                self._ended += world.counts
                 world.end()
                 log.info("%s is not used any more and ends", key)
 

@@ -36,10 +36,11 @@ from iocs.fast.server import CaServer
 from iocs.group import Ioc
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
-from iocs.on_demand import OnDemand, Source
+from iocs.on_demand import OnDemand
 from iocs.publisher import Publisher
 from iocs.serve import serve
 from iocs.store import Store
+from iocs.world import Source
 
 log = logging.getLogger("acgate")
 P = ParamSpec("P")

@@ -1,6 +1,6 @@
 """The gateway's own PVs: what each figure is, asked for when somebody reads it."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 import gateway
@@ -10,6 +10,7 @@ from devices.queues import PushQueue
 from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
 from gateway.app.metadata import Metadata
+from gateway.app.plan_sizes import count_pvs
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.core.ports import Backend, Clock, Counting, Expiring
@@ -22,6 +23,7 @@ from iocs.guard import Guard
 from iocs.on_demand import OnDemand
 from iocs.publisher import Publisher
 from iocs.store import Store
+from iocs.world import Counts
 
 WRAP = 0x7FFFFFFF  # counters are LONG and start anew
 EXPIRES = {  # s; MINOR and MAJOR
@@ -63,7 +65,25 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     def drops() -> int:
         """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
         early = sum(acquisition.dropped for acquisition in served.acquisitions)
-        return (early + push.dropped + int(served.store.dropped.sum()) + served.store.dropped_elsewhere) & WRAP
+        late = int(served.store.dropped.sum()) + served.store.dropped_elsewhere
+        return (early + push.dropped + late + on_demand().drops) & WRAP
+
+    def silent() -> int:
+        """Watched requests, those on demand too."""
+        later = served.on_demand.silent if served.on_demand else 0
+        return sum(acquisition.silent for acquisition in served.acquisitions) + later
+
+    def pvs() -> int:
+        """Of the configured devices, and of what lives on demand."""
+        later = served.on_demand.plans if served.on_demand else ()
+        return sum(map(count_pvs, later), configured()) & WRAP
+
+    @cache
+    def configured() -> int:
+        return count_pvs(served.plan)
+
+    def on_demand() -> Counts:
+        return served.on_demand.counts if served.on_demand else Counts()
 
     def restarts() -> int:
         """Of workers that died and began anew."""
@@ -73,6 +93,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "VERSION": lambda: gateway.__version__,
         "UPTIME": lambda: served.clock.monotonic() - born,  # s
         "DEVICES": lambda: len(served.devices),
+        "PVS": pvs,
         "WRITES": lambda: int(served.plan.writes),
         "CLIENTS": circuits,
         "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
@@ -80,14 +101,14 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
         "JOURNAL:STATE": lambda: _journal(served.guard.journal),
         "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
-        "UPDATES": lambda: publisher.published & WRAP,  # readings published since the start
-        "RATE": lambda: publisher.rate,  # readings per second
+        "UPDATES": lambda: (publisher.published + on_demand().updates) & WRAP,  # readings published since the start
+        "RATE": lambda: publisher.rate + (served.on_demand.rate if served.on_demand else 0.0),  # readings per second
         "DROPS": drops,
-        "SILENT": lambda: sum(acquisition.silent for acquisition in served.acquisitions),  # devices
+        "SILENT": silent,
         "RESTARTS": restarts,
-        "STAMPS:ZERO": lambda: served.table.strange.zero & WRAP,  # readings
-        "STAMPS:FUTURE": lambda: served.table.strange.future & WRAP,
-        "STAMPS:BACKWARD": lambda: served.table.strange.backward & WRAP,
+        "STAMPS:ZERO": lambda: (served.table.strange.zero + on_demand().zero) & WRAP,  # readings
+        "STAMPS:FUTURE": lambda: (served.table.strange.future + on_demand().future) & WRAP,
+        "STAMPS:BACKWARD": lambda: (served.table.strange.backward + on_demand().backward) & WRAP,
         "QUEUE:PUSH": lambda: push.waiting,
         "QUEUE:PUSH:MAX": lambda: push.high_water,
         "QUEUE:PUT": served.waiting_settings,

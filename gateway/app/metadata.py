@@ -1,7 +1,7 @@
 """The device database of a gateway: asked at the start and from time to time, remembered on disk in between."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -17,6 +17,7 @@ from gateway.core.drf import Property
 from gateway.core.errors import BadInput, BadUrl
 from gateway.core.ports import Clock, DeviceInfoSource
 from gateway.plan.build import build_plan
+from gateway.plan.known_names import Answer
 from gateway.plan.model import DevicePlan, Plan
 from gateway.plan.redescribe import redescribed
 from gateway.runtime.worker import StopToken, SupervisedWorker
@@ -48,6 +49,10 @@ class Database(DeviceInfoSource, Protocol):
     @property
     def last_error(self) -> str:
         """Empty when it could be asked."""
+        ...
+
+    def look_up(self, devices: Sequence[str], timeout: float) -> dict[str, DeviceInfo]:
+        """As `describe`, of names that nobody has configured: that one does not exist is not worth a line."""
         ...
 
     def close(self) -> None:
@@ -82,10 +87,14 @@ class Metadata:
             log.info("the device database describes all %d devices again", len(names))
         return found
 
-    def look_up(self, devices: list[str]) -> dict[str, DeviceInfo] | None:
-        """What the database says now of devices that nobody has configured; None when it could not be asked."""
-        found = self._database.describe(devices, PATIENCE)
-        return None if self._database.last_error and not found else found
+    def look_up(self, devices: list[str]) -> Answer:
+        """What the database says now of devices that nobody has configured; where it is away, what it said once."""
+        found = self._database.look_up(devices, PATIENCE)
+        complete = not self._database.last_error
+        self._cache.remember({name: info for name, info in found.items() if info.exists})
+        if not complete:
+            found = self._cache.known(devices) | found
+        return Answer(found, complete)
 
     @property
     def error(self) -> str:

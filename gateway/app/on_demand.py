@@ -11,13 +11,14 @@ from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import DataRequest
 from gateway.core.ports import Backend, Clock, DeviceInfoSource
-from iocs.on_demand import Source
+from gateway.plan.known_names import AWAY, Answer
+from iocs.world import Source
 
 AT_ONCE = 500  # names in one question to the device database
 AT_ONCE_OF_BACKEND = 50  # the same to a service of readings, which takes eight requests for each
 NOBODY = "on_demand: nobody can say which devices exist, so that none is made; add metadata: {url: devdb+grpc://...}"
 log = logging.getLogger("acgate")
-Lookup = Callable[[list[str]], Mapping[str, DeviceInfo] | None]
+Lookup = Callable[[list[str]], Answer]
 
 
 def source_of(
@@ -38,11 +39,11 @@ def source_of(
             return None
         ask, most = _from_backends(sources), AT_ONCE_OF_BACKEND
 
-    def learnt(devices: list[str]) -> Mapping[str, DeviceInfo] | None:
-        found = ask(devices)
-        if found:
-            teach(backends, found)
-        return found
+    def learnt(devices: list[str]) -> Answer:
+        answer = ask(devices)
+        if answer.found:
+            teach(backends, answer.found)
+        return answer
 
     def reader() -> Backend:
         """Of several backends each device has a choice of its own."""
@@ -57,12 +58,12 @@ def _serving(backend: Backend, request: DataRequest) -> str:
 
 
 def _from_backends(sources: Sequence[DeviceInfoSource]) -> Lookup:
-    def ask(devices: list[str]) -> Mapping[str, DeviceInfo] | None:
-        """What the first source says, and of what it leaves out, the next; None: nobody said anything."""
+    def ask(devices: list[str]) -> Answer:
+        """What the first source says, and of what it leaves out, the next."""
         found: dict[str, DeviceInfo] = {}
         for source in sources:
             if left := [device for device in devices if device not in found]:
                 found |= source.describe(left, PATIENCE)
-        return found or None
+        return Answer(found) if found else AWAY
 
     return ask

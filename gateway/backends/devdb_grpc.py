@@ -26,6 +26,7 @@ _OPTIONS = (
 _TOO_LARGE = "larger than max"  # so says grpc of a message that it does not take: fewer names make a smaller one
 _log = logging.getLogger("acgate.devdb")
 Reply = TypeVar("Reply")
+Say = Callable[[str, str], None]  # the name of a device, and what is strange about it
 
 
 class _Away(Exception):
@@ -59,6 +60,13 @@ class DevdbSource:
         only: Mapping[str, frozenset[Property]] = ANYTHING,  # noqa: ARG002 - all of a device comes at once
     ) -> dict[str, DeviceInfo]:
         """See the port; names that are no names of ACNET's database, such as foreign ones, are left out."""
+        return self._describe(devices, timeout, self._say)
+
+    def look_up(self, devices: Sequence[str], timeout: float) -> dict[str, DeviceInfo]:
+        """The same of names that somebody has searched for: nothing is logged of them."""
+        return self._describe(devices, timeout, lambda _name, _sentence: None)
+
+    def _describe(self, devices: Sequence[str], timeout: float, say: Say) -> dict[str, DeviceInfo]:
         names = list(dict.fromkeys(name for device in devices if (name := _name(device))))
         deadline = self._clock.monotonic() + timeout
         found: dict[str, DeviceInfo] = {}
@@ -66,7 +74,7 @@ class DevdbSource:
             self.last_error = ""
             try:
                 for start in range(0, len(names), self._at_once):
-                    self._ask(names[start : start + self._at_once], deadline, found)
+                    self._ask(names[start : start + self._at_once], deadline, found, say)
             except _Away as away:
                 self.last_error = str(away)
         return found
@@ -75,17 +83,17 @@ class DevdbSource:
         """End a call that waits, and the channel. Safe to call twice."""
         self._channel.close()
 
-    def _ask(self, names: list[str], deadline: float, found: dict[str, DeviceInfo]) -> None:
+    def _ask(self, names: list[str], deadline: float, found: dict[str, DeviceInfo], say: Say) -> None:
         """Describe some devices; where an answer cannot be read, half of them at a time, down to the one at fault."""
         try:
             entries = self._call(self._info, names, devdb.decode_info, deadline)
             blocks = self._call(self._alarms, names, devdb.decode_alarms, deadline)
         except ProtocolError as error:
             if len(names) == 1:
-                self._say(names[0], f"the device database's answer cannot be read ({error}); it is left out")
+                say(names[0], f"the device database's answer cannot be read ({error}); it is left out")
                 return
             for half in (names[: len(names) // 2], names[len(names) // 2 :]):
-                self._ask(half, deadline, found)
+                self._ask(half, deadline, found, say)
             return
         alarms: dict[str, list[devdb.AlarmRecord]] = {}
         for block in blocks:
@@ -98,11 +106,11 @@ class DevdbSource:
             if name not in wanted:
                 continue
             if entry.device is None:
-                self._say(name, f"the device database says: {entry.error or 'nothing'}")
+                say(name, f"the device database says: {entry.error or 'nothing'}")
                 continue
             found[name], strange = device_info(name, entry.device, alarms.get(name, ()))
             for sentence in strange:
-                self._say(name, sentence)
+                say(name, sentence)
 
     def _call(
         self,
@@ -126,7 +134,7 @@ class DevdbSource:
 
     def _say(self, name: str, sentence: str) -> None:
         line = f"{name}: {sentence}"
-        if line not in self._said and len(self._said) < MOST_SAID:  # a storm of nonsense names must not fill the log
+        if line not in self._said and len(self._said) < MOST_SAID:
             self._said.add(line)
             _log.warning("%s", line)
 

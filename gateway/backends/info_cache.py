@@ -10,7 +10,7 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from gateway.core.drf import Property
 from gateway.core.ports import ANYTHING, Clock, DeviceInfoSource
 
 VERSION = 1
+MOST = 50_000  # devices up to which those are kept that nobody has configured: about 50 MB
 _log = logging.getLogger("acgate.metadata")
 
 
@@ -49,6 +50,22 @@ class InfoCache:
             if answered and self._path is not None:
                 self._write(self._path)
         return found
+
+    def remember(self, infos: Mapping[str, DeviceInfo]) -> None:
+        """Keep what the source said of devices that nobody has configured; the file is written when it is news."""
+        now_ns = self._clock.now_ns()
+        with self._lock:
+            full = len(self._known) >= MOST  # the names of all the world must not fill the disk
+            kept = {name: info for name, info in infos.items() if not full or name in self._known}
+            news = any(name not in self._known or self._known[name][1] != info for name, info in kept.items())
+            self._known |= {name: (now_ns, info) for name, info in kept.items()}
+            if news and self._path is not None:
+                self._write(self._path)
+
+    def known(self, devices: Iterable[str]) -> dict[str, DeviceInfo]:
+        """What the source once said of these devices, without asking it."""
+        with self._lock:
+            return {name: self._known[name][1] for name in devices if name in self._known}
 
     def stamp_ns(self, device: str) -> int | None:
         """When the source described a device; None when it never did."""

@@ -4,6 +4,7 @@ Everything is bounded: a storm of nonsense costs memory and calls up to a limit,
 """
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from gateway.core.device_info import DeviceInfo
 
@@ -11,6 +12,16 @@ MOST = 10_000  # names of each kind that are remembered, and that wait
 KNOWN_FOR = 600.0  # s for which a description holds
 UNKNOWN_FOR = 30.0  # s until a name that was unknown is asked for again
 UNASKED_FOR = 5.0  # s until names are asked for again when the database was away
+
+
+class Answer(NamedTuple):
+    """What was said of some names."""
+
+    found: Mapping[str, DeviceInfo]
+    complete: bool = True  # whether what it leaves out does not exist; otherwise nobody could say
+
+
+AWAY = Answer({}, complete=False)
 
 
 class KnownNames:
@@ -44,18 +55,19 @@ class KnownNames:
             del self._waiting[device]
         return taken
 
-    def learn(self, asked: Iterable[str], answer: Mapping[str, DeviceInfo] | None, now: float) -> None:
-        """What was said of the names that were asked for; None: the database was away. What it left out is unknown."""
+    def learn(self, asked: Iterable[str], answer: Answer, now: float) -> None:
+        """What was said of the names that were asked for."""
         for device in asked:
             self._waiting.pop(device, None)
             self._known.pop(device, None)
             self._unknown.pop(device, None)
-            info = None if answer is None else answer.get(device)
+            info = answer.found.get(device)
             if info is not None and info.exists:
                 self._known[device] = (now + KNOWN_FOR, info)
             else:
-                self._unknown[device] = now + (UNASKED_FOR if answer is None else UNKNOWN_FOR)
-                self.refused += answer is not None
+                said = answer.complete or info is not None
+                self._unknown[device] = now + (UNKNOWN_FOR if said else UNASKED_FOR)
+                self.refused += said
         for kept in (self._known, self._unknown):
             while len(kept) > self._most:
                 del kept[next(iter(kept))]

@@ -17,6 +17,7 @@ from gateway.core.drf import Property
 from gateway.core.errors import BadInput
 from gateway.core.ports import ANYTHING
 from gateway.plan.build import build_plan
+from gateway.plan.known_names import AWAY, Answer
 from gateway.plan.model import DevicePlan
 from tests.config.loading import HEAD, loaded
 from tests.support.clock import ManualClock
@@ -37,6 +38,9 @@ class Database:
         only: Mapping[str, frozenset[Property]] = ANYTHING,  # noqa: ARG002 - the port's
     ) -> dict[str, DeviceInfo]:
         return {} if self.last_error else {name: self.infos[name] for name in devices if name in self.infos}
+
+    def look_up(self, devices: Sequence[str], timeout: float) -> dict[str, DeviceInfo]:
+        return self.describe(devices, timeout)
 
     def close(self) -> None:
         self.closed = True
@@ -97,6 +101,23 @@ def test_who_is_described_by_the_cache_and_who_by_nobody_is_one_line_and_so_is_t
         "1 of 2 devices are described by the cache, up to 30 s old, and 1 by nobody: it is away",
         "the device database describes all 1 devices again",
     ] == [record.getMessage() for record in caplog.records]
+
+
+def test_names_that_nobody_configured_are_found_in_the_cache_while_the_database_is_away() -> None:
+    rig = Rig("{device: 'M:X', backend: dpm}")
+    assert rig.metadata.look_up(["M:Y", "Q:NONE"]) == Answer({"M:Y": INFOS["M:Y"]})
+    rig.database.last_error = "it is away"
+    assert rig.metadata.look_up(["M:X", "M:Y", "Q:NONE"]) == Answer({"M:Y": INFOS["M:Y"]}, complete=False)
+    assert rig.metadata.look_up(["Q:NONE"]) == AWAY
+    assert (rig.metadata.cached, rig.metadata.missing) == (0, 0)  # these count what is configured
+
+
+def test_what_does_not_exist_is_not_kept() -> None:
+    rig = Rig("{device: 'M:X', backend: dpm}")
+    rig.database.infos["Q:NONE"] = DeviceInfo("Q:NONE", exists=False)
+    assert rig.metadata.look_up(["Q:NONE"]).complete
+    rig.database.last_error = "it is away"
+    assert rig.metadata.look_up(["Q:NONE"]) == AWAY
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,17 @@ def test_other_orders_and_error_texts_are_understood(caplog: pytest.LogCaptureFi
         rig.close()
 
 
+def test_names_that_somebody_searched_for_are_not_worth_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    for errors in (True, False):
+        rig = Rig(manners=DevdbManners(errors=errors))
+        try:
+            found = rig.source.look_up(["M:OUTTMP", *(f"Q:X{number}" for number in range(1000))], PATIENCE)
+            assert [name for name, info in found.items() if info.exists] == ["M:OUTTMP"]
+            assert not caplog.records
+        finally:
+            rig.close()
+
+
 def test_nonsense_is_one_line_for_each_and_spoils_no_other_device(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     records = rig.server.records

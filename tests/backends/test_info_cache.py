@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.backends import info_cache
 from gateway.backends.info_cache import InfoCache
 from gateway.core.device_info import Command, DeviceInfo, PropertyInfo, StatusBit
 from gateway.core.drf import Property
@@ -107,3 +108,27 @@ def test_a_file_that_cannot_be_written_is_said_once_and_the_source_serves(
         assert {"Z:ACLTST": FULL} == cache.describe(["Z:ACLTST"], 1.0)
     assert ["cannot be written" in record.getMessage() for record in caplog.records] == [True]
     assert ["cache.json"] == [file.name for file in tmp_path.iterdir()]
+
+
+def test_what_was_looked_up_is_remembered_and_the_file_is_written_only_for_news(tmp_path: Path) -> None:
+    clock, path = ManualClock(), tmp_path / "cache.json"
+    cache = InfoCache(Source(), path, clock)
+    cache.remember({"Z:ACLTST": FULL})
+    assert {"Z:ACLTST": FULL} == InfoCache(None, path, clock).known(["Z:ACLTST", "X:NONE"])
+    path.unlink()
+    clock.advance(60.0)
+    cache.remember({"Z:ACLTST": FULL})
+    assert not path.exists()
+    assert cache.stamp_ns("Z:ACLTST") == clock.now_ns()
+    cache.remember({"Z:ACLTST": replace(FULL, description="new")})
+    assert "new" == InfoCache(None, path, clock).known(["Z:ACLTST"])["Z:ACLTST"].description
+
+
+def test_names_of_all_the_world_do_not_fill_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(info_cache, "MOST", 2)
+    cache = InfoCache(None, None, ManualClock())
+    for name in ("M:A", "M:B", "M:C"):
+        cache.remember({name: replace(FULL, device=name)})
+    cache.remember({"M:A": replace(FULL, description="new")})
+    assert {"M:A", "M:B"} == set(cache.known(["M:A", "M:B", "M:C"]))
+    assert "new" == cache.known(["M:A"])["M:A"].description

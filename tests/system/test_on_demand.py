@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.ca_client import CaClient, pack, search
+from tests.support.ca_client import CaClient, free_port, pack, search
 from tests.support.processes import HOST, Running, Site, until
 
 PATIENCE = 15.0  # s
@@ -16,24 +16,25 @@ SEARCH = 6
 class Served:
     """A gateway that has configured M:OUTTMP alone, over simulated services."""
 
-    def __init__(self, site: Site, more: str = "", metadata: bool = True) -> None:
+    def __init__(self, site: Site, more: str = "", metadata: bool = True, cache: str = "off") -> None:
         self.site, self.services = site, site.simulate("--devdb-port", "0")
         said = self.services.said
-        database = f'metadata: {{url: "devdb+grpc://{said["devdb"]}", cache: off}}\n' if metadata else ""
-        self.gateway: Running = site.run(
+        database = f'metadata: {{url: "devdb+grpc://{said["devdb"]}", cache: {cache}}}\n' if metadata else ""
+        self.config = (
             f"gateway: {{interfaces: [{HOST}], writes: on}}\n"
             f'backends: {{dpm: {{url: "dpm+http://{said["dpm_http"]}"}}}}\n{database}'
             'devices:\n  - {device: "M:OUTTMP", event: "p,200"}\n'
             f"on_demand: {{allow: '*', deny: 'N:*', event: 'p,200', linger: 1{more}}}\n"
         )
+        self.gateway: Running = site.run(self.config)
 
     def found(self, name: str) -> bool:
         """Whether a search for the name is answered; clients search again and again, and so does this."""
         return until(lambda: bool(search(self.site.ca_port, [name], wait=0.5)), PATIENCE)
 
-    def figure(self, name: str) -> float:
+    def figure(self, name: str, of: str = "GW1:ONDEMAND") -> float:
         with CaClient(self.site.ca_port) as client:
-            value = client.get(client.create(f"GW1:ONDEMAND:{name}"))
+            value = client.get(client.create(f"{of}:{name}"))
         assert isinstance(value, int | float)
         return value
 
@@ -110,6 +111,35 @@ def test_ten_thousand_nonsense_names_cost_a_bounded_number_of_calls_and_make_not
     assert served.figure("LOOKUPS") <= 40  # 500 names in one, at most
     assert served.figure("WORLDS") == 0
     assert served.found("G:AMANDA")
+    assert served.gateway.err.count("Q:X") == 0  # nor a line of log for each
+
+
+def test_the_gateways_own_figures_count_what_lives_on_demand(served: Served) -> None:
+    before = served.figure("PVS", "GW1")
+    assert served.found("B:IRMS06[0:3]")
+    with CaClient(served.site.ca_port) as client:
+        client.update(client.subscribe(client.create("B:IRMS06[0:3]")))
+        assert served.figure("PVS", "GW1") > before
+        updates = served.figure("UPDATES", "GW1")
+        assert until(lambda: served.figure("UPDATES", "GW1") >= updates + 16, PATIENCE)  # two devices at 5 Hz
+        assert until(lambda: served.figure("RATE", "GW1") > 6.0, PATIENCE)
+    assert until(lambda: served.figure("WORLDS") == 0, PATIENCE)
+    assert served.figure("PVS", "GW1") == before
+    assert served.figure("UPDATES", "GW1") > updates
+
+
+def test_a_device_that_was_once_looked_up_is_found_while_the_device_database_is_away(site: Site) -> None:
+    served = Served(site, cache="cache.json")
+    assert served.found("G:AMANDA")
+    served.gateway.end()
+    away = served.config.replace(served.services.said["devdb"], f"{HOST}:{free_port()}")
+    assert away != served.config
+    served.gateway = site.run(away)
+    assert served.found("G:AMANDA")
+    assert not search(site.ca_port, ["Z:ACLTST"], wait=0.5)
+    with CaClient(site.ca_port) as client:
+        assert client.get(client.create("G~AMANDA"))
+    served.end()
 
 
 def test_no_more_live_than_may(site: Site) -> None:

@@ -62,17 +62,6 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     def circuits() -> int:
         return len(served.server.circuits) if served.server else 0
 
-    def drops() -> int:
-        """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
-        early = sum(acquisition.dropped for acquisition in served.acquisitions)
-        late = int(served.store.dropped.sum()) + served.store.dropped_elsewhere
-        return (early + push.dropped + late + on_demand().drops) & WRAP
-
-    def silent() -> int:
-        """Watched requests, those on demand too."""
-        later = served.on_demand.silent if served.on_demand else 0
-        return sum(acquisition.silent for acquisition in served.acquisitions) + later
-
     def pvs() -> int:
         """Of the configured devices, and of what lives on demand."""
         later = served.on_demand.plans if served.on_demand else ()
@@ -81,9 +70,6 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     @cache
     def configured() -> int:
         return count_pvs(served.plan)
-
-    def on_demand() -> Counts:
-        return served.on_demand.counts if served.on_demand else Counts()
 
     def restarts() -> int:
         """Of workers that died and began anew."""
@@ -101,14 +87,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
         "JOURNAL:STATE": lambda: _journal(served.guard.journal),
         "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
-        "UPDATES": lambda: (publisher.published + on_demand().updates) & WRAP,  # readings published since the start
-        "RATE": lambda: publisher.rate + (served.on_demand.rate if served.on_demand else 0.0),  # readings per second
-        "DROPS": drops,
-        "SILENT": silent,
         "RESTARTS": restarts,
-        "STAMPS:ZERO": lambda: (served.table.strange.zero + on_demand().zero) & WRAP,  # readings
-        "STAMPS:FUTURE": lambda: (served.table.strange.future + on_demand().future) & WRAP,
-        "STAMPS:BACKWARD": lambda: (served.table.strange.backward + on_demand().backward) & WRAP,
         "QUEUE:PUSH": lambda: push.waiting,
         "QUEUE:PUSH:MAX": lambda: push.high_water,
         "QUEUE:PUT": served.waiting_settings,
@@ -116,6 +95,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "ONDEMAND:LOOKUPS": lambda: served.on_demand.lookups & WRAP if served.on_demand else 0,
         "ONDEMAND:UNKNOWN": lambda: served.on_demand.unknown & WRAP if served.on_demand else 0,  # answers
     }
+    found |= _readings(served, push, publisher)
     if served.metadata is not None:
         found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}
     for name, backend in served.backends.items():
@@ -123,6 +103,34 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     for route in served.routes.values():
         found |= {f"ROUTE:{route.name}:{suffix}": figure for suffix, figure in _route(route).items()}
     return found
+
+
+def _readings(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, Figure]:
+    """What became of readings, those on demand too."""
+
+    def drops() -> int:
+        """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
+        early = sum(acquisition.dropped for acquisition in served.acquisitions)
+        late = int(served.store.dropped.sum()) + served.store.dropped_elsewhere
+        return (early + push.dropped + late + on_demand().drops) & WRAP
+
+    def silent() -> int:
+        """Watched requests, those on demand too."""
+        later = served.on_demand.silent if served.on_demand else 0
+        return sum(acquisition.silent for acquisition in served.acquisitions) + later
+
+    def on_demand() -> Counts:
+        return served.on_demand.counts if served.on_demand else Counts()
+
+    return {
+        "UPDATES": lambda: (publisher.published + on_demand().updates) & WRAP,  # readings published since the start
+        "RATE": lambda: publisher.rate + (served.on_demand.rate if served.on_demand else 0.0),  # readings per second
+        "DROPS": drops,
+        "SILENT": silent,
+        "STAMPS:ZERO": lambda: (served.table.strange.zero + on_demand().zero) & WRAP,  # readings
+        "STAMPS:FUTURE": lambda: (served.table.strange.future + on_demand().future) & WRAP,
+        "STAMPS:BACKWARD": lambda: (served.table.strange.backward + on_demand().backward) & WRAP,
+    }
 
 
 def _journal(journal: PutJournal | None) -> str:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import pika
 from pika.channel import Channel
 
-from gateway.core.drf import DataRequest
+from gateway.core.drf import DataRequest, Property
 from gateway.core.errors import BadRequest, ProtocolError
 from gateway.core.status import OK, Status
 from gateway.core.values import Value
 from gateway.wire.dmq import ErrorSample, Sample, decode_sample
+from gateway.wire.dmq_burst import Burst
 from gateway.wire.dmq_connection import ServerJob
 from gateway.wire.dmq_envelope import DROP, LONGEST_KEY, READING_PREFIX, Envelope
-from gateway.wire.dmq_states import INVALID_DATA_TYPE, INVALID_REQUEST, SECURITY_VIOLATION, Kind, State, Timers
+from gateway.wire.dmq_states import INVALID_DATA_TYPE, INVALID_REQUEST, SECURITY_VIOLATION, Kind, State, Timers, What
 from simulator.dmq_guard import Context
 from simulator.dmq_samples import UNKNOWN_DEVICE, apply_sample, error_sample, refusal_sample, sample_of, units_of
 from simulator.facility import Facility
@@ -60,6 +61,7 @@ def requests_of(job: ServerJob) -> dict[str, DataRequest]:
 
 
 Sent = Callable[[int, DataRequest, Value], None]
+SendNumbers = Callable[[list[int], int, list[float]], bool]  # places, ms, values; False: send them one by one
 
 
 class SimulatedJob:
@@ -75,14 +77,15 @@ class SimulatedJob:
         send: Callable[[Envelope], None],
         sent: Sent,
         now: float,
+        send_numbers: SendNumbers,
     ) -> None:
         self._facility, self.state, self._requests, self.context = facility, state, requests, context
-        self._rules, self._send, self._sent = rules, send, sent
+        self._rules, self._send, self._sent, self._send_numbers = rules, send, sent, send_numbers
         self._entries = list(requests)
         self._schedule: Schedule | None = None
         self._late: deque[tuple[float, Callable[[], None]]] = deque()  # answers to settings, in order, and when
         self._pending_at = now + rules.pending_delay if rules.pending else _NEVER
-        self._units = {entry: units_of(one, facility.spec(one.device)) for entry, one in requests.items()}
+        self.units = {entry: units_of(one, facility.spec(one.device)) for entry, one in requests.items()}
 
     @property
     def over(self) -> bool:
@@ -160,14 +163,20 @@ class SimulatedJob:
 
     def _samples(self, tick: Tick, now_ns: int) -> Iterator[tuple[str, Sample | ErrorSample]]:
         singles = [(single.tag, single.value, single.status) for single in tick.others]
-        numbers = zip(tick.tags.tolist(), tick.values.tolist(), strict=True)
+        tags, values = tick.tags.tolist(), tick.values.tolist()
+        if tags and self._send_numbers(tags, tick.stamp_ns // 1_000_000, values):
+            self.state.sends(What.ANSWER)
+            for tag, value in zip(tags, values, strict=True):
+                self._sent(tick.stamp_ns // 1_000_000, self._requests[self._entries[tag]], value)
+            tags, values = [], []
+        numbers = zip(tags, values, strict=True)
         for tag, value, status in (*((tag, value, OK) for tag, value in numbers), *singles):
             entry = self._entries[tag]
             if value is None:
                 yield entry, error_sample(status, now_ns)
             else:
                 self._sent(tick.stamp_ns // 1_000_000, self._requests[entry], value)
-                yield entry, sample_of(self._requests[entry], value, tick.stamp_ns, self._units[entry])
+                yield entry, sample_of(self._requests[entry], value, tick.stamp_ns, self.units[entry])
 
     def _say(self, entry: str, sample: Sample | ErrorSample, correlation_id: str | None = None) -> None:
         try:
@@ -185,7 +194,18 @@ class Client:
     exchange: str
     queue: str = ""
     job: SimulatedJob | None = None
+    burst: Burst | None = None  # what sends the numbers of the job in one piece
     held: list[Envelope] = field(default_factory=list)  # taken while the server hangs
+
+
+def burst_of(job: SimulatedJob, requests: dict[str, DataRequest], channel: int, exchange: str) -> Burst | None:
+    """What sends its numbers; None where some of them are no doubles, or bear a unit that cannot be written."""
+    if job.state.kind is Kind.SETTING or any(one.property is Property.INDEX for one in requests.values()):
+        return None
+    try:
+        return Burst(channel, exchange, dict(enumerate(job.units.items())))
+    except ProtocolError:
+        return None
 
 
 def publish(channel: Channel, exchange: str, envelope: Envelope) -> None:

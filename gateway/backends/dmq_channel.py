@@ -20,6 +20,7 @@ from gateway.runtime.amqp import AmqpLink, reason_of
 from gateway.wire.dmq_connection import ClientJob, Event
 from gateway.wire.dmq_envelope import BEAT, INIT, READING_PREFIX, Envelope
 from gateway.wire.dmq_states import State
+from gateway.wire.dmq_stream import CONSUMER
 
 TOPIC = "amq.topic"
 APPLICATION = "acgate"
@@ -57,10 +58,9 @@ class JobChannel:
     ) -> None:
         self._link, self._signer, self._host, self._now = link, signer, host_address, now
         self._job, self._listener, self._ended = job, listener, ended
-        self._exchange = str(uuid.uuid4())
+        self.exchange = str(uuid.uuid4())  # the client's private one
         self._channel: Channel | None = None
         self._context: Initiator | None = None
-        self._unacknowledged = 0  # the newest delivery tag
         self._asked = False  # the INIT is out, and the exchange is there
         self._leaving = 0.0  # nobody listens any more; the latest end, in monotonic seconds
         self._over = False
@@ -78,7 +78,7 @@ class JobChannel:
             self._lose(DISCONNECTED, f"{self._link.broker}: the connection was lost")
             return
         try:
-            init = self._job.init(str(uuid.uuid4()), self._exchange, APPLICATION, self._host)
+            init = self._job.init(str(uuid.uuid4()), self.exchange, APPLICATION, self._host)
         except ProtocolError as error:
             self._lose(BAD_REQUEST, str(error))
             return
@@ -100,9 +100,9 @@ class JobChannel:
             if self._over or not self._sendable:  # answers still come to a channel that is closing
                 return
             queue = found.method.queue
-            channel.exchange_declare(self._exchange, "topic", auto_delete=True)
-            channel.queue_bind(queue, self._exchange, f"{READING_PREFIX}#")
-            channel.queue_bind(queue, self._exchange, "Q", callback=lambda _: bound(queue))
+            channel.exchange_declare(self.exchange, "topic", auto_delete=True)
+            channel.queue_bind(queue, self.exchange, f"{READING_PREFIX}#")
+            channel.queue_bind(queue, self.exchange, "Q", callback=lambda _: bound(queue))
 
         def bound(queue: str) -> None:
             if not self._over:
@@ -125,7 +125,8 @@ class JobChannel:
         self._publish(TOPIC, init)
         self._asked = True
         self._job.restart(self._now())
-        self._channel.basic_consume(queue, self._delivered)
+        # nothing is acknowledged: the queue ends with the connection, so that nothing would ever come again (5.8)
+        self._channel.basic_consume(queue, self._delivered, auto_ack=True, consumer_tag=CONSUMER)
 
     @property
     def _sendable(self) -> bool:
@@ -139,7 +140,7 @@ class JobChannel:
         if self._context is not None:
             signature = self._context.sign(envelope.signed())
             envelope = Envelope(envelope.key, body, message_id, host_address=self._host, signature=signature)
-        self._publish(self._exchange, envelope)
+        self._publish(self.exchange, envelope)
         return True
 
     def tick(self) -> None:
@@ -150,7 +151,7 @@ class JobChannel:
         elif self._job.lost(now):
             self._lose(DISCONNECTED, f"the DMQ server was silent for {self._job.silence:g} s")
         elif self._asked and self._sendable and self._job.beats(now):
-            self._publish(self._exchange, self._job.beat())
+            self._publish(self.exchange, self._job.beat())
 
     def close(self) -> None:
         """The end that was wanted: nothing more is heard.
@@ -169,7 +170,7 @@ class JobChannel:
             return
         drop = self._job.drop()
         if drop is not None and self._asked and self._sendable:
-            self._publish(self._exchange, drop)
+            self._publish(self.exchange, drop)
         self._finish()
 
     def _finish(self) -> None:
@@ -208,9 +209,6 @@ class JobChannel:
     def _delivered(
         self, _: Channel, deliver: pika.spec.Basic.Deliver, properties: pika.BasicProperties, body: bytes
     ) -> None:
-        if not self._unacknowledged:
-            self._link.post(self._acknowledge)
-        self._unacknowledged = deliver.delivery_tag or 0
         if self._over:
             return
         event = self._job.receive(Envelope.of(deliver.routing_key or "", properties, body), self._now())
@@ -220,9 +218,3 @@ class JobChannel:
             self._listener.heard(event)
         if self._job.state is State.OVER and not self._over:
             self._finish()
-
-    def _acknowledge(self) -> None:
-        """All deliveries of one turn of the loop, in one go."""
-        tag, self._unacknowledged = self._unacknowledged, 0
-        if self._channel is not None and self._sendable:
-            self._channel.basic_ack(tag, multiple=True)

@@ -14,6 +14,7 @@ from gateway.runtime.amqp import AmqpLink, Broker
 from gateway.runtime.backoff import Backoff
 from gateway.wire.dmq_connection import ClientJob
 from gateway.wire.dmq_states import Kind, Timers
+from gateway.wire.dmq_stream import SampleStream
 
 TICK = 0.25  # s between two looks at heartbeats and idle sessions
 _NOWHERE = bytes((127, 0, 0, 1))
@@ -61,7 +62,10 @@ class Line:
         self.name = name
         self.backoff, self.chance = Backoff(cap=times.backoff_cap), chance
         self._clock, self._timers = clock, Timers(times.beat, times.silence)
-        self._link = AmqpLink(name, broker, self, clock, timeout=times.connect, backoff=self.backoff, chance=chance)
+        self.stream = SampleStream()
+        self._link = AmqpLink(
+            name, broker, self, clock, screen=self.stream, timeout=times.connect, backoff=self.backoff, chance=chance
+        )
         self._signer = Signer(name, credentials, service, self._link.post)
         self._jobs: set[JobChannel] = set()
         self._host = _NOWHERE
@@ -124,10 +128,14 @@ class Line:
     def open(self, kind: Kind, entries: tuple[str, ...], listener: Listener) -> JobChannel:
         """A job of these requests, on its way: nothing is heard of it before this returns. The line must be up."""
         job = ClientJob(kind, entries, self.now(), self._timers)
-        channel = JobChannel(self._link, self._signer, self._host, job, listener, self._jobs.discard, self.now)
+        channel = JobChannel(self._link, self._signer, self._host, job, listener, self._ended, self.now)
         self._jobs.add(channel)
         self._link.post(channel.open)
         return channel
+
+    def _ended(self, channel: JobChannel) -> None:
+        self._jobs.discard(channel)
+        self.stream.forget(channel.exchange)
 
     def link_up(self) -> None:
         """See Owner."""

@@ -10,6 +10,7 @@ from gateway.backends.dmq_line import Line
 from gateway.backends.dmq_read import JOB_SIZE, parts_of
 from gateway.backends.dmq_readings import addressed
 from gateway.backends.dpm_read import refusal
+from gateway.backends.dpm_readings import is_word
 from gateway.backends.subscription import BoundedSubscription
 from gateway.core.batch import batch_of
 from gateway.core.drf import DataRequest
@@ -17,10 +18,12 @@ from gateway.core.errors import Closed
 from gateway.core.status import BAD_REQUEST, DISCONNECTED, Status
 from gateway.core.values import Reading
 from gateway.wire.dmq_connection import Answer, Event, Pending, Refusal
+from gateway.wire.dmq_envelope import READING_PREFIX
 from gateway.wire.dmq_states import INVALID_REQUEST, Kind
 
 _log = logging.getLogger(__name__)
 _BOUND = 100_000  # readings that may wait in a subscription
+_GATHER = 0.003  # s in which readings gather once there is one; they go on as one batch
 _ROUNDS = 4  # and at least so many of each request
 
 
@@ -28,33 +31,41 @@ class _Watch:
     """One subscription on the thread of the line: the slots that each entry feeds, and its jobs."""
 
     def __init__(self, line: Line, slots: dict[str, list[int]], requests: dict[str, DataRequest]) -> None:
-        self.line, self.slots, self.requests = line, slots, requests
+        self.line, self.requests = line, requests
+        self._refs = {entry: ref for ref, entry in enumerate(slots, 1)}
         self.subscription: BoundedSubscription | None = None  # set before the first job
-        self._rows = Rows()
+        self._rows = Rows({self._refs[entry]: fed for entry, fed in slots.items()}, self._flush_later)
         self._flushing = False
         entries = tuple(slots)
         self.jobs = [_WatchJob(self, entries[first : first + JOB_SIZE]) for first in range(0, len(entries), JOB_SIZE)]
 
     def answered(self, answer: Answer) -> None:
-        """A sample, which goes out with all others that came in the same turn of the loop."""
+        """A sample, which goes out with all others that come in a moment."""
         entry = answer.entry
-        self._rows.add(self.slots[entry], self.requests[entry], answer.sample, self.line.now_ns())
-        self._flush_later()
+        self._rows.add(self._refs[entry], self.requests[entry], answer.sample, self.line.now_ns())
 
     def failed(self, entries: tuple[str, ...], status: Status, message: str) -> None:
         """Entries without a value."""
         now_ns = self.line.now_ns()
         for entry in entries:
             reading = Reading(self.requests[entry], None, now_ns, status, message)
-            self._rows.add_other(self.slots[entry], reading)
-        self._flush_later()
+            self._rows.add_other(self._refs[entry], reading)
+
+    def stream(self, exchange: str, entries: tuple[str, ...]) -> None:
+        """Take plain numbers of these entries from the stream; words of bits are no plain numbers."""
+        refs = {READING_PREFIX + one: self._refs[one] for one in entries if not is_word(self.requests[one])}
+        self.line.stream.expect(exchange, refs, self._rows.numbers)
 
     def _flush_later(self) -> None:
         if not self._flushing:
             self._flushing = True
-            self.line.post(self._flush)
+            if self.line.up:
+                self.line.later(_GATHER, self.flush)
+            else:
+                self.line.post(self.flush)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Hand over what has come."""
         self._flushing = False
         if self.subscription is not None:
             self.subscription.put(self._rows.take())
@@ -77,11 +88,13 @@ class _WatchJob:
         self._attempt = 0
         self._told: Status | None = None  # what the subscription was told of the whole job, until values come
         self.up = False
+        self._streams = False  # plain numbers come past this job
 
     def open(self) -> None:
         """Open it, if the line is up; it will be called again when the line comes up."""
         self._timer = None
         if self._watch.line.up and self._channel is None:
+            self._streams = False
             self._channel = self._watch.line.open(Kind.READING, self._entries, self)
 
     def close(self) -> None:
@@ -99,6 +112,9 @@ class _WatchJob:
             case Answer():
                 self._came_up()
                 self._watch.answered(event)
+                if self._channel is not None and not self._streams:
+                    self._streams = True
+                    self._watch.stream(self._channel.exchange, self._entries)
             case Refusal():
                 self._channel = None
                 if event.status == INVALID_REQUEST and len(self._entries) > 1:
@@ -168,7 +184,7 @@ class Watching:
             slots.setdefault(entry, []).append(slot)
         watch = _Watch(self._line, slots, wanted)
         bound = max(_BOUND, _ROUNDS * len(requests))
-        subscription = BoundedSubscription(bound, lambda: self._closing(subscription, watch))
+        subscription = BoundedSubscription(bound, lambda: self._closing(subscription, watch), direct=True)
         subscription.put(batch_of(refused))
         watch.subscription = subscription
         with self._lock:
@@ -206,7 +222,7 @@ class Watching:
     @property
     def requests(self) -> int:
         """Different requests that are watched now."""
-        return sum(len(watch.slots) for watch in list(self._watches))
+        return sum(len(watch.requests) for watch in list(self._watches))
 
     @property
     def states(self) -> list[bool]:
@@ -230,6 +246,7 @@ class Watching:
         for watch in list(self._watches):
             for job in list(watch.jobs):
                 job.line_lost(reason)
+            self._line.post(watch.flush)  # timers may be lost, too
 
     def tick(self) -> None:
         """See Follower: each job has timers of its own."""

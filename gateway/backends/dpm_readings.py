@@ -40,7 +40,7 @@ def stamp_of(milliseconds: int) -> int:
     return milliseconds * 1_000_000 if 0 < milliseconds <= _LATEST // 1_000_000 else 0
 
 
-def _stamps(count: Ints, nanoseconds: int) -> Ints:
+def stamps_of(count: Ints, nanoseconds: int) -> Ints:
     """Stamps of counts of so many nanoseconds each; 0 where a stamp would be no time at all."""
     latest = _LATEST // nanoseconds
     if (one := stamp_of_all(count)) is not None:
@@ -52,7 +52,7 @@ def _stamps(count: Ints, nanoseconds: int) -> Ints:
 
 def _timed(reply: dpm.TimedScalarArrayReply) -> TimedArray:
     points = min(len(reply.data), len(reply.micros))
-    return TimedArray(reply.data[:points], _stamps(reply.micros[:points], 1000))
+    return TimedArray(reply.data[:points], stamps_of(reply.micros[:points], 1000))
 
 
 def _analog(reply: dpm.AnalogAlarmReply) -> AnalogAlarm:
@@ -113,7 +113,7 @@ def arrived_columns(columns: ScalarColumns, words: npt.NDArray[np.bool_] | None)
     value = columns.value
     if words is not None:
         value = np.where(words[columns.ref_id] & (value < 0), value + WORD, value)
-    return Arrived(columns.ref_id, _stamps(columns.timestamp_ms, 1_000_000), value, columns.status)
+    return Arrived(columns.ref_id, stamps_of(columns.timestamp_ms, 1_000_000), value, columns.status)
 
 
 def all_known(ref: Ints, size: int) -> bool:

@@ -21,6 +21,7 @@ from pika.channel import Channel
 
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
+from gateway.runtime.amqp_screen import Screen, StreamServices
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.worker import StopToken, SupervisedWorker
 
@@ -82,12 +83,14 @@ class AmqpLink:
         owner: Owner,
         clock: Clock,
         *,
+        screen: Screen | None = None,
         timeout: float = 5.0,
         backoff: Backoff | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self.name, self.broker = name, broker
         self._owner, self._chance, self._backoff = owner, chance, backoff or Backoff()
+        self._clock, self._screen = clock, screen
         self._parameters = pika.ConnectionParameters(
             broker.host,
             broker.port,
@@ -104,6 +107,7 @@ class AmqpLink:
         self._posted: deque[Callable[[], None]] = deque()
         self._loop: IOLoop | None = None
         self._connection: pika.SelectConnection | None = None
+        self._services: StreamServices | None = None  # of the connection
         self._pause: object | None = None  # the timer that runs until the next attempt
         self._attempt = 0
         self._ending = False
@@ -146,6 +150,14 @@ class AmqpLink:
         assert self._connection is not None
         self._connection.channel(on_open_callback=opened)
 
+    def write(self, frames: bytes, most: int) -> bool:
+        """Send whole frames past pika, when the link is up; False where more than `most` bytes wait already."""
+        assert self._services is not None
+        if self._services.unsent > most:
+            return False
+        self._services.write(frames)
+        return True
+
     def hurry(self) -> None:
         """Try again at once, if the link waits for its next attempt: somebody wants it now."""
         if self._pause is not None:
@@ -174,12 +186,14 @@ class AmqpLink:
 
     def _connect(self) -> None:
         self._pause = None
+        assert self._loop is not None
+        self._services = StreamServices(self._loop, self._screen, self._clock)
         self._connection = pika.SelectConnection(
             self._parameters,
             on_open_callback=self._opened,
             on_open_error_callback=self._closed,
             on_close_callback=self._closed,
-            custom_ioloop=self._loop,
+            custom_ioloop=self._services,
         )
 
     def _opened(self, _: object) -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
+from gateway.backends.dmq_channel import JobChannel
 from gateway.config.models import Auth, Kerberos
 from gateway.core.drf import Property
 from gateway.core.ports import LinkState
@@ -14,6 +16,7 @@ from gateway.core.values import Outcome
 from gateway.runtime.amqp import Broker
 from gateway.wire.dmq_states import INVALID_REQUEST, SECURITY_VIOLATION
 from simulator.dmq_job import Rules
+from simulator.facility import shipped_facility
 from tests.backends.dmq_stage import IN_TIME, Stage, batches, parse, settable, setting, staged
 from tests.support.kdc import Kdc
 from tests.support.leaks import check_leaks
@@ -235,3 +238,47 @@ def test_closing_frees_who_waits(rabbitmq: RabbitMq) -> None:
         (result,) = stage.backend.write([setting("Z:ACLTST", 1.0)], 5.0)
         assert (result.outcome, result.message) == (Outcome.REFUSED, "the backend is closed, nothing was sent")
         assert stage.backend.health().state is LinkState.DISCONNECTED
+
+
+def test_numbers_come_past_pika_in_order_and_are_what_the_facility_says(
+    rabbitmq: RabbitMq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    ordinary = JobChannel._delivered
+
+    def delivered(channel: JobChannel, *words: Any) -> None:
+        seen.append(words[1].routing_key)
+        ordinary(channel, *words)
+
+    monkeypatch.setattr(JobChannel, "_delivered", delivered)
+    facility = shipped_facility()
+    facility.synthetic(20, 20.0)
+    numbers = [f"S:D{place:05d}@p,50" for place in range(20)]
+    with check_leaks(), staged(rabbitmq, facility=facility) as stage:
+        stream = stage.backend.watch(
+            parse(*numbers, numbers[0], "N:LGXS.STATUS.BIT_VALUE@p,200", "B:IRMS06[0:3]@p,200")
+        )
+        got: dict[int, list[tuple[int, float]]] = {slot: [] for slot in range(23)}
+        others = 0
+
+        def complete() -> bool:
+            nonlocal others
+            batch = stream.get(0.2)
+            for slot, stamp_ns, value in zip(*(column.tolist() for column in (batch.slot, batch.stamp_ns, batch.value)),
+                                             strict=True):  # fmt: skip
+                got[slot].append((stamp_ns, value))
+            others += len(batch.others)
+            return all(len(got[slot]) >= 30 for slot in range(21)) and len(got[21]) >= 3 and others >= 3
+
+        assert until(complete, IN_TIME)
+        for slot, rows in got.items():
+            stamps = [stamp_ns for stamp_ns, _ in rows]
+            assert stamps == sorted(set(stamps)), slot
+        assert got[0][:30] == got[20][:30]
+        columns = {place: facility.column(request) for place, request in enumerate(parse(*numbers))}
+        for place, column in columns.items():
+            assert column is not None
+            for stamp_ns, value in got[place][:30]:
+                assert facility.read_columns(np.array([column]), stamp_ns).tolist() == [value]
+        taken = sum(len(got[slot]) for slot in range(20))
+        assert sum(key.startswith("R.S:D") for key in seen) < taken / 4  # the first of each, and what came with it

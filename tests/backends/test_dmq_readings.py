@@ -108,13 +108,16 @@ def test_raw_bytes_that_are_no_integer_are_refused() -> None:
 
 
 def test_rows_keep_the_order_of_arrival() -> None:
-    rows = Rows()
-    rows.add((0, 2), OUTTMP, Sample(SampleKind.DOUBLE, 1.0, 1), NOW)
-    rows.add((1,), OUTTMP, None, NOW)
-    rows.add((3,), WORD, Sample(SampleKind.DOUBLE, -1.0, 2), NOW)
+    calls: list[int] = []
+    rows = Rows({1: (0, 2), 2: (1,), 3: (3,)}, lambda: calls.append(1))
+    rows.add(1, OUTTMP, Sample(SampleKind.DOUBLE, 1.0, 1), NOW)
+    rows.add(2, OUTTMP, None, NOW)
+    rows.add(3, WORD, Sample(SampleKind.DOUBLE, -1.0, 2), NOW)
+    assert calls
     batch = rows.take()
     assert batch.slot.tolist() == [0, 2, 3]
     assert batch.value.tolist() == [1.0, 1.0, float(0xFFFFFFFF)]
+    assert batch.stamp_ns.tolist() == [1_000_000, 1_000_000, 2_000_000]
     assert [(other.slot, other.after) for other in batch.others] == [(1, 2)]
     assert len(rows.take()) == 0
 

@@ -13,7 +13,7 @@ from gateway.core.errors import BadRequest, ProtocolError
 from gateway.core.status import OK, Status
 from gateway.core.values import Value
 from gateway.wire.dmq import ErrorSample, Sample, decode_sample
-from gateway.wire.dmq_burst import Burst
+from gateway.wire.dmq_burst import EARLIEST, LATEST, Burst
 from gateway.wire.dmq_connection import ServerJob
 from gateway.wire.dmq_envelope import DROP, LONGEST_KEY, READING_PREFIX, Envelope
 from gateway.wire.dmq_states import INVALID_DATA_TYPE, INVALID_REQUEST, SECURITY_VIOLATION, Kind, State, Timers, What
@@ -196,6 +196,12 @@ class Client:
     job: SimulatedJob | None = None
     burst: Burst | None = None  # what sends the numbers of the job in one piece
     held: list[Envelope] = field(default_factory=list)  # taken while the server hangs
+
+    def frames(self, places: list[int], stamp_ms: int, values: list[float]) -> bytes:
+        """What publishes these numbers; nothing where they must go one by one."""
+        if self.burst is None or not EARLIEST <= stamp_ms < LATEST << 32:
+            return b""
+        return self.burst.frames(places, stamp_ms, values)
 
 
 def burst_of(job: SimulatedJob, requests: dict[str, DataRequest], channel: int, exchange: str) -> Burst | None:

@@ -13,12 +13,11 @@ from gateway.core.ports import Clock
 from gateway.core.status import Status
 from gateway.runtime.amqp import AmqpLink, Broker
 from gateway.runtime.backoff import Backoff
-from gateway.wire.dmq_burst import EARLIEST, LATEST
 from gateway.wire.dmq_connection import ServerJob, error_envelope
 from gateway.wire.dmq_envelope import BEAT, DROP, INIT, JOB, NOWHERE, SETTING_PREFIX, Envelope
 from gateway.wire.dmq_states import DUPLICATE_JOB, INTERNAL_ERROR, INVALID_REQUEST, SECURITY_VIOLATION
 from simulator.dmq_guard import Acceptor, Context, Guard
-from simulator.dmq_job import BadInit, Client, Rules, SimulatedJob, burst_of, publish, requests_of
+from simulator.dmq_job import BadInit, Client, Rules, Sent, SimulatedJob, burst_of, publish, requests_of
 from simulator.facility import Facility
 from simulator.faults import Fault, Faults
 from simulator.sent_log import SentLog
@@ -48,6 +47,7 @@ class DmqServer:
     ) -> None:
         self._facility, self._clock, self._rules = facility, clock, rules or Rules()
         self._faults, self._log = faults or Faults(NAME), sent_log
+        self._sent: Sent = (lambda *_: None) if sent_log is None else sent_log.add
         self.broker, self.address = broker, (broker.host, broker.port)
         self._link = AmqpLink("acgate-simulator", broker, self, clock, backoff=Backoff(cap=5.0))
         self._guard = Guard(acceptor, self._link.post)
@@ -203,8 +203,8 @@ class DmqServer:
         client.job.begin(self._now_ns(), self._clock.monotonic())
 
     def _refuse(self, client: Client, status: Status, message: str, key: str = JOB) -> None:
-        correlation = client.init.message_id if key == JOB else None
-        self._publish(client, error_envelope(status, message, self._now_ms(), correlation, key))
+        said_of = client.init.message_id if key == JOB else None
+        self._publish(client, error_envelope(status, message, self._now_ms(), said_of, key))
         self._end(client)
 
     def _end(self, client: Client) -> None:
@@ -290,15 +290,11 @@ class DmqServer:
 
     def _publish_numbers(self, client: Client, places: list[int], stamp_ms: int, values: list[float]) -> bool:
         """All numbers of one tick in one piece; False where that cannot be. A slow broker misses some."""
-        plain = self._fault in (Fault.NONE, Fault.NO_HEARTBEAT) and client.channel.is_open and self._link.up
-        if client.burst is None or not plain or not EARLIEST <= stamp_ms < LATEST << 32:
+        if self._fault not in (Fault.NONE, Fault.NO_HEARTBEAT) or not (client.channel.is_open and self._link.up):
             return False
-        self._link.write(client.burst.frames(places, stamp_ms, values), _MOST_UNSENT)
-        return True
-
-    def _sent(self, stamp_ms: int, request: object, value: object) -> None:
-        if self._log is not None:
-            self._log.add(stamp_ms, request, value)  # type: ignore[arg-type]  # as the job has them
+        if frames := client.frames(places, stamp_ms, values):
+            self._link.write(frames, _MOST_UNSENT)
+        return bool(frames)
 
     def _now_ms(self) -> int:
         return self._now_ns() // 1_000_000

@@ -18,6 +18,7 @@ CONSUMER = "w"  # the consumer tag of a job: of one letter, so that it takes as 
 _DELIVER = struct.Struct(">BHIIBc")  # a frame, class and method, the consumer tag; behind it 8 bytes of delivery tag
 _IS_DELIVER = (0x003C003C, 1, CONSUMER.encode())
 _NAMES = _DELIVER.size + 8  # from the first byte to whether it is redelivered, exchange and routing key
+_LARGEST = 1024  # bytes of a method frame that may be a delivery, and is waited for
 _FEWEST = 4  # bytes of them, with the end of the frame
 _CONTENT = struct.Struct(">BHIHHQ")  # the frame of a content header, class, weight, bytes of the body
 _LONGEST = 512  # bytes of the body of a plain sample; what is longer is something else
@@ -93,7 +94,7 @@ class SampleStream:
         while at + FRAME.size <= end:
             kind, _, size = FRAME.unpack_from(data, at)
             behind = at + AROUND + size
-            if kind == METHOD:
+            if kind == METHOD and size < _LARGEST:
                 if behind > end:
                     break
                 entry = self._entries.get(data[at + _NAMES : behind]) or self._new_entry(data, at, behind)

@@ -120,6 +120,7 @@ def test_what_is_not_amqp_is_passed_on_at_once() -> None:
 
 
 def test_a_large_frame_is_passed_on_as_it_comes() -> None:
+    assert Taken().passed(struct.pack(">BHI", 1, 3, 5000)) == struct.pack(">BHI", 1, 3, 5000)
     taken = Taken()
     large = delivery(b"x" * 50_000, "R.Z:Y")
     assert taken.passed(large[:20_000]) == large[:20_000]

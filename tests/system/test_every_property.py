@@ -7,7 +7,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -17,7 +17,8 @@ from gateway.app.compose import Gateway
 from gateway.app.describe import teach
 from gateway.app.rules import guard_of
 from gateway.config.load import load
-from gateway.core.alarm_block import AlarmBlock, Ftd
+from gateway.core.alarm_block import AlarmBlock, AlarmFlag, Ftd
+from gateway.core.drf import DataRequest
 from gateway.core.ports import Backend
 from gateway.core.values import SettingValue
 from gateway.plan.build import build_plan
@@ -37,13 +38,21 @@ from tests.support.rabbitmq import RabbitMq
 from tests.support.tokens import SECRET, token_for
 
 CLOCK = SystemClock()
+MINOR, MAJOR = 1, 2
 WAYS = ("OWN", "HTTP", "GRPC", "DMQ")
 DEVICES = {  # by the last part of the PV's name: the request, and what else its entry says
     "SCALAR": "Z:ACLTS1", "VOLTS": "G:AMANDA.PRIMARY", "ARRAY": "D:GAINS[0:7]", "PART": "D:RAMPTB[2:4]",
     "STATE": "G:MODE", "TEXT": "G:NOTES", "BYTES": "V:MISTAT{0:2}.RAW", "SUPPLY": "N:H801", "VALVE": "G:VALVE",
-    "BLOCKS": "Z:BLOCKS", "CONFIRMED": "Z:ACLTST",
+    "BLOCKS": "Z:BLOCKS", "CONFIRMED": "Z:ACLTST", "MAGNET": "N:LGXS", "TRIPPED": "L:TRIPPD",
 }  # fmt: skip
-MORE = {"CONFIRMED": ", confirm: {tolerance: 0.1, timeout: 10, interval: 0.05}"}
+SOON = ", confirm: {tolerance: 0.1, timeout: 10, interval: 0.02}"
+MORE = {
+    "CONFIRMED": SOON, "MAGNET": SOON, "TRIPPED": ", confirm: {tolerance: 0, timeout: 0.3, interval: 0.05}",
+}  # fmt: skip
+COMMANDS = {  # each that is conventional: the attribute of STATUS that it is for, and what it is afterwards
+    "OFF": ("ON", 0), "ON": ("ON", 1), "NEGATIVE": ("POSITIVE", 0), "POSITIVE": ("POSITIVE", 1), "RAMP": ("RAMP", 1),
+    "DC": ("RAMP", 0), "LOCAL": ("REMOTE", 0), "REMOTE": ("REMOTE", 1), "TRIP": ("READY", 0), "RESET": ("READY", 1),
+}  # fmt: skip
 BLOCK = AlarmBlock(0x0241, b"\x10\0\0\0", b"\x40\0\0\0", 0, 4, Ftd(30), bytes((0, 0, 1, 0, 0, 0)))
 
 
@@ -139,9 +148,7 @@ class Stage:
     facility: Facility
     client: Running
     watcher: CaClient
-    port: int = 0
     _puts: int = 0
-    _channels: dict[str, object] = field(default_factory=dict)
 
     def put(self, way: str, case: Case) -> Json:
         """Put and wait for the answer."""
@@ -153,6 +160,28 @@ class Stage:
         answers = lambda: [line for line in self.client.lines() if line.get("id") == number]  # noqa: E731
         assert until(lambda: answers() or self.client.process.poll() is not None, 30.0), self.client.report()
         return answers()[0]
+
+    def get(self, name: str) -> object:
+        """What a PV shows."""
+        return self.watcher.get(self.watcher.create(name))
+
+    def block(self, name: str) -> AlarmBlock:
+        """An alarm block as the front end holds it."""
+        value, _ = self.facility.read(DataRequest.parse(f"{name}.RAW@I"), CLOCK.now_ns())
+        assert isinstance(value, bytes)
+        return AlarmBlock.decode(value)
+
+    def set_block(self, name: str, block: AlarmBlock) -> None:
+        """Somebody else sets an alarm block."""
+        assert self.facility.write(DataRequest.parse(f"{name}.RAW@N"), block.encode(), CLOCK.now_ns()).good
+
+    def labels(self, name: str) -> list[str]:
+        """The choices of an enum."""
+        return self.watcher.get_labels(self.watcher.create(name))
+
+    def severity(self, name: str) -> int:
+        """The severity that a PV shows."""
+        return self.watcher.get_time(self.watcher.create(name)).severity
 
     def shows(self, way: str, pv: str, value: object) -> bool:
         """Whether a PV shows a value soon: its stream may bring it with the next event only."""
@@ -175,7 +204,7 @@ def config_text(services: Services, rabbitmq: RabbitMq, keytab: str, token: str)
     lines += [f"  {name}: {backend}" for name, backend in backends.items()]
     lines += ["devices:"]
     lines += [
-        f'  - {{device: "{request}", name: "{way}:{name}", backend: {way}, event: "p,300", writable: true'
+        f'  - {{device: "{request}", name: "{way}:{name}", backend: {way}, event: "p,100", writable: true'
         f"{MORE.get(name, '')}}}"
         for way in WAYS
         for name, request in DEVICES.items()
@@ -293,3 +322,49 @@ def test_what_the_service_refuses_fails_with_its_words(stage: Stage, way: str, c
     assert (said["ok"], said["state"]) == (False, case.outcome), said
     assert case.said in said["message"], said
     assert [str(one.request) for one in heard(stage, before)] == list(case.heard)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_command_is_verified_by_the_status_and_what_the_device_has_not_is_no_choice(
+    stage: Stage, way: str
+) -> None:
+    labels = {name: stage.labels(f"{way}:{name}:CMD") for name in ("MAGNET", "SUPPLY", "VALVE")}
+    assert sorted(COMMANDS) == sorted(labels["MAGNET"])
+    assert labels["SUPPLY"] == ["RESET", "ON", "OFF", "POSITIVE", "NEGATIVE"]
+    assert labels["VALVE"] == ["OPEN", "CLOSE", "RESET"]
+    for command, (attribute, state) in COMMANDS.items():
+        before = stage.facility.settings()
+        said = stage.put(way, Case("MAGNET:CMD", command))
+        assert (said["ok"], said["state"]) == (True, "VERIFIED"), said
+        assert [str(one.request) for one in heard(stage, before)] == ["N:LGXS.CONTROL@N"]
+        assert stage.shows(way, f"MAGNET:STS:{attribute}", state), command
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_command_that_the_device_ignores_is_unconfirmed_and_minor_and_sent_once(stage: Stage, way: str) -> None:
+    before = stage.facility.settings()
+    said = stage.put(way, Case("TRIPPED:CMD", "RESET"))  # the fault is not gone
+
+    assert (said["ok"], said["state"]) == (False, "UNCONFIRMED"), said
+    assert "not confirmed within 0.3 s; the last status was on no, ready no" in said["message"]
+    assert [str(one.request) for one in heard(stage, before)] == ["L:TRIPPD.CONTROL@N"]
+    assert stage.severity(f"{way}:TRIPPED:CMD") == MINOR
+
+
+def test_limits_and_bypass_that_somebody_sets_in_acnet_are_those_of_the_reading_whatever_the_way(stage: Stage) -> None:
+    def severities() -> list[int]:
+        return [stage.severity(f"{way}:BLOCKS") for way in WAYS]
+
+    def becomes(wished: int) -> bool:
+        return until(lambda: severities() == [wished] * len(WAYS), 10.0)
+
+    block = stage.block("Z:BLOCKS.ANALOG").with_flag(AlarmFlag.ENABLE, True).with_flag(AlarmFlag.EVENT, False)
+    stage.set_block("Z:BLOCKS.ANALOG", block.with_analog_values(7.0, 8.0))  # the reading is 1 V
+    assert becomes(MAJOR), severities()
+    for way in WAYS:
+        assert [8.0, 7.0, MAJOR] == [stage.get(f"{way}:BLOCKS.{name}") for name in ("HIHI", "LOLO", "HHSV")]
+        assert (7.0, 8.0) == stage.watcher.get_control(stage.watcher.create(f"{way}:BLOCKS")).alarm
+    stage.set_block("Z:BLOCKS.ANALOG", stage.block("Z:BLOCKS.ANALOG").with_flag(AlarmFlag.EVENT, True))
+    assert becomes(MINOR), severities()
+    stage.set_block("Z:BLOCKS.ANALOG", stage.block("Z:BLOCKS.ANALOG").with_flag(AlarmFlag.ENABLE, False))
+    assert becomes(0), severities()

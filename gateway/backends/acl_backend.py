@@ -2,10 +2,11 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.backends.acl_batches import Asked, Batches, Results
 from gateway.backends.acl_session import AclSession
+from gateway.backends.kerberos_port import Credentials
 from gateway.backends.polling import Polling
 from gateway.backends.quarantine import Quarantine
 from gateway.backends.subscription import BoundedSubscription
@@ -55,8 +56,9 @@ class AclBackend:
         retry: Backoff = _RETRY,
         away: Backoff | None = None,
         chance: Callable[[], float] = random.random,
+        credentials: Credentials | None = None,
     ) -> None:
-        self._name, self._clock, self._patience = name, clock, patience
+        self._name, self._clock, self._patience, self._credentials = name, clock, patience, credentials
         self._lanes = self._reads, self._polls, self._retries = [Batches(make_session(), clock) for _ in range(3)]
         self._reading = threading.Lock()  # for one caller of `read` after the other
         self._polling = Polling(name, self._poll, refusal_of, clock, floor_s, away, chance)
@@ -111,6 +113,10 @@ class AclBackend:
             sum(lane.session.reconnects for lane in self._lanes),
             max(lane.last_error for lane in self._lanes)[1],
         )
+
+    def expires_in(self) -> Mapping[str, float]:
+        """Seconds that its ticket is good; see the port `Expiring`."""
+        return {} if self._credentials is None else {"TICKET": self._credentials.expires_in()}
 
     def close(self) -> None:
         """Free every waiter, end every thread, within two seconds. Safe to call twice."""

@@ -5,6 +5,7 @@ import ssl
 
 from gateway.backends.acl_backend import PATIENCE, AclBackend
 from gateway.backends.acl_http import HttpSession
+from gateway.backends.kerberos_port import kerberos_credentials
 from gateway.backends.url_options import check_keys, number_of
 from gateway.config.backend_url import BackendUrl
 from gateway.config.models import Auth, Ssh
@@ -39,11 +40,15 @@ def acl_ssh(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
     """The interpreter of a console node, through jump hosts where `jump` names them."""
     try:
         from gateway.backends.acl_ssh import SshSession
-        from gateway.backends.ssh_connection import Hop, Login, SshConnection
+        from gateway.backends.ssh_connection import SshConnection
+        from gateway.backends.ssh_trust import Hop, Login
     except ImportError as error:
         raise BadUrl(f"{str(url)!r}: acl+ssh needs {error.name}; pip install 'acgate[ssh]'") from None
-    if auth.jwt is not None or auth.kerberos is not None:  # paramiko 5 has no GSSAPI any more
-        raise BadInput(f"backend {name}: acl+ssh logs in with keys; write auth: {{ssh: {{key_file: FILE}}}}")
+    if auth.jwt is not None:
+        raise BadInput(
+            f"backend {name}: acl+ssh logs in with a key or a ticket; write auth: {{ssh: {{key_file: FILE}}}} "
+            "or auth: {kerberos: {}}"
+        )
     check_keys(url, "jump", KEY, "timeout")
     if not url.user:
         raise BadUrl(f"{str(url)!r}: the user is absent; write acl+ssh://USER@{url.host}")
@@ -56,7 +61,8 @@ def acl_ssh(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
             )
         hops.append(Hop(found["host"], int(found["port"] or 22), found["user"] or url.user))
     wished = auth.ssh or Ssh()
-    login = Login(wished.key_file, wished.known_hosts, wished.agent)
+    kerberos = None if auth.kerberos is None else kerberos_credentials(auth.kerberos, clock, name)
+    login = Login(wished.key_file, wished.known_hosts, wished.agent, kerberos)
     connection = SshConnection([*hops, Hop(url.host.strip("[]"), url.port, url.user)], login, clock)
     return AclBackend(
         name,
@@ -65,4 +71,5 @@ def acl_ssh(name: str, url: BackendUrl, auth: Auth, clock: Clock) -> Backend:
         floor_s=number_of(url, KEY, FLOOR_S, 0.05, 3600),
         patience=number_of(url, "timeout", PATIENCE, 0.1, 600),
         away=Backoff(first=1.0, cap=10.0),
+        credentials=kerberos,
     )

@@ -1,11 +1,9 @@
 """ACL on a console node: the interactive interpreter in a session of its own (acl.md 7.2). The scheme acl+ssh."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-
-import paramiko
 
 from gateway.backends.acl_session import AclTrouble, SessionLost, TimedOut
+from gateway.backends.ssh_channel import SshChannel
 from gateway.backends.ssh_connection import SshConnection
 from gateway.core.errors import ProtocolError
 from gateway.core.ports import Clock
@@ -13,9 +11,6 @@ from gateway.wire.acl_terminal import AclTerminal
 
 LONGEST = 1000  # characters of one line
 _JOINED = "; "
-_CHUNK = 1 << 16
-_SLICE = 0.2  # s between two looks at the standard error, which must be drained
-_SHOWN = 200  # characters of it that are told
 
 
 class SshSession:
@@ -25,9 +20,8 @@ class SshSession:
 
     def __init__(self, connection: SshConnection, clock: Clock) -> None:
         self._connection, self._clock = connection, clock
-        self._channel: paramiko.Channel | None = None
+        self._channel: SshChannel | None = None
         self._terminal = AclTerminal()
-        self._noise = b""  # what came on the standard error
         self._broken = self._closed = False
         self.reconnects = 0
 
@@ -46,8 +40,7 @@ class SshSession:
             if self._channel is None:
                 self._start(deadline)
             assert self._channel is not None  # it was started
-            self._channel.settimeout(max(0.01, deadline - self._clock.monotonic()))
-            self._channel.sendall(self._terminal.send(_JOINED.join(commands)))
+            self._channel.send(self._terminal.send(_JOINED.join(commands)))
             return self._await_prompt(self._channel, deadline)
         except ProtocolError as error:
             self._end()
@@ -55,9 +48,9 @@ class SshSession:
         except TimeoutError:
             self._end()
             raise TimedOut("the interpreter does not answer in time") from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except EOFError as error:
             self._end()
-            raise SessionLost(f"the login was dropped ({error or type(error).__name__})") from None
+            raise SessionLost(f"the login was dropped ({error})") from None
         except AclTrouble:
             self._end()
             raise
@@ -71,42 +64,31 @@ class SshSession:
         """Run the interpreter and wait for its first prompt. No pseudo-terminal: it would echo once more."""
         if self._closed:
             raise SessionLost("closed here")
-        self._terminal, self._noise = AclTerminal(), b""
-        self._channel = self._connection.channel(deadline)
-        self._channel.settimeout(max(0.01, deadline - self._clock.monotonic()))
-        self._channel.exec_command("acl")
+        self._terminal = AclTerminal()
+        self._channel = self._connection.channel("acl", deadline)
         self._await_prompt(self._channel, deadline)
         self.reconnects += self._broken
         self._broken = False
 
-    def _await_prompt(self, channel: paramiko.Channel, deadline: float) -> str:
+    def _await_prompt(self, channel: SshChannel, deadline: float) -> str:
         """The output up to the next prompt."""
-        while True:
-            left = deadline - self._clock.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            channel.settimeout(min(_SLICE, left))
-            try:
-                data = channel.recv(_CHUNK)
-            except TimeoutError:
-                data = None
-            while channel.recv_stderr_ready():
-                self._noise = (self._noise + channel.recv_stderr(_CHUNK))[-_SHOWN:]
+        while (left := deadline - self._clock.monotonic()) > 0:
+            data = channel.receive(left)
             if data == b"":
-                raise SessionLost(self._ended(channel))
+                raise SessionLost(_ended(channel))
             if data and (output := self._terminal.receive(data)) is not None:
                 return output
-
-    def _ended(self, channel: paramiko.Channel) -> str:
-        """What is known of an interpreter that has ended."""
-        code = f" with exit code {channel.recv_exit_status()}" if channel.exit_status_ready() else ""
-        noise = " ".join(self._noise.decode("utf-8", "replace").split())
-        return f"the interpreter ended{code}{': ' + noise if noise else ''}"
+        raise TimeoutError
 
     def _end(self) -> None:
         """Give the channel back; the next call starts anew."""
         if self._channel is not None:
             self._broken = True
-            with suppress(paramiko.SSHException, OSError, EOFError):  # it may be over already
-                self._channel.close()
+            self._channel.close()
             self._channel = None
+
+
+def _ended(channel: SshChannel) -> str:
+    """What is known of an interpreter that has ended."""
+    code = "" if channel.exit_code is None else f" with exit code {channel.exit_code}"
+    return f"the interpreter ended{code}{': ' + channel.noise if channel.noise else ''}"

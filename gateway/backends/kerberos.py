@@ -6,6 +6,7 @@ longer than they can. Needs the extra `kerberos`.
 
 import logging
 import threading
+from collections.abc import Mapping
 
 from gateway.backends.kerberos_port import KerberosError
 from gateway.backends.kerberos_ticket import SecurityContext, Ticket, obtain
@@ -55,6 +56,10 @@ class KerberosCredentials:
     def context(self, service: str, timeout: float = 5.0) -> SecurityContext:
         """A new context for a service, by its Kerberos principal; KerberosError says why there is none in time."""
         return SecurityContext(self._good(service, timeout), service)
+
+    def store(self, timeout: float = 5.0) -> Mapping[bytes | str, bytes | str]:
+        """See the port."""
+        return self._good("", timeout).store
 
     def expires_in(self) -> float:
         """Seconds until the ticket expires; 0 when there is none that is good."""

@@ -1,5 +1,6 @@
 """What adapters know of Kerberos; it can be imported without the extra `kerberos`."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.config.models import Kerberos
@@ -46,6 +47,13 @@ class Credentials(Protocol):
 
     def context(self, service: str, timeout: float = 5.0) -> Initiator:
         """A new context for a service, by its principal; KerberosError says why there is none in time."""
+        ...
+
+    def store(self, timeout: float = 5.0) -> Mapping[bytes | str, bytes | str]:
+        """Where the ticket is, as a credential store of GSS-API; empty: where GSS-API looks by itself.
+
+        KerberosError says why there is no ticket in time.
+        """
         ...
 
     def expires_in(self) -> float:

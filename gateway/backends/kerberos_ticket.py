@@ -70,6 +70,7 @@ class Ticket:
     where: str  # for people
     expires_ns: int  # Unix time
     lifetime: float  # s from when it was looked at
+    store: Mapping[bytes | str, bytes | str]  # where it is, for others that speak to GSS-API
     services: set[str] = field(default_factory=set)  # those whose own tickets were obtained with it
 
 
@@ -106,7 +107,7 @@ def obtain(section: Kerberos, clock: Clock, more: Mapping[bytes | str, bytes | s
         principal = str(credentials.name)
     with said_plainly(principal, where):
         lifetime = float(credentials.lifetime or 0)
-    return Ticket(credentials, principal, where, clock.now_ns() + int(lifetime * 1e9), lifetime)
+    return Ticket(credentials, principal, where, clock.now_ns() + int(lifetime * 1e9), lifetime, store)
 
 
 class SecurityContext:

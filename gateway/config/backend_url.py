@@ -57,7 +57,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "acl+https": Scheme("ACL CGI", 443, _POLLED, "none", _ACL, path=True, built=True),
     "acl+http": Scheme("ACL CGI", 80, _POLLED, "none", _ACL, path=True, built=True),
     "acl+ssh": Scheme(
-        "ACL on a CLX node over SSH", 22, _POLLED, "SSH key or agent", {**_ACL, "jump": "text"}, built=True
+        "ACL on a CLX node over SSH", 22, _POLLED, "SSH key or Kerberos", {**_ACL, "jump": "text"}, built=True
     ),
     "sim": Scheme("simulator inside the same process", None, _ALL, "none", {}, path=True, built=True),
     "devdb+grpc": Scheme(

@@ -107,7 +107,7 @@ def test_what_cannot_be_used_in_a_url_of_acl_is_named(text: str, said: str) -> N
     ("text", "auth", "said"),
     [
         ("acl+http://h", Auth(jwt=Jwt(token_file="f")), "backend x: acl\\+http takes no credentials; leave out auth"),
-        ("acl+ssh://me@h", Auth(kerberos=Kerberos()), "backend x: acl\\+ssh logs in with keys; write auth: {ssh: "),
+        ("acl+ssh://me@h", Auth(jwt=Jwt(token_file="f")), "backend x: acl\\+ssh logs in with a key or a ticket; write"),
     ],
 )
 def test_credentials_that_acl_does_not_take_are_refused(text: str, auth: Auth, said: str) -> None:
@@ -116,10 +116,10 @@ def test_credentials_that_acl_does_not_take_are_refused(text: str, auth: Auth, s
 
 
 def test_a_missing_library_for_ssh_is_said_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "paramiko", None)
-    for name in ("gateway.backends.acl_ssh", "gateway.backends.ssh_connection"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(BadUrl, match=r"acl\+ssh needs paramiko; pip install 'acgate\[ssh\]'"):
+    monkeypatch.setitem(sys.modules, "asyncssh", None)
+    for name in ("acl_ssh", "ssh_connection", "ssh_channel", "ssh_trust"):
+        monkeypatch.delitem(sys.modules, f"gateway.backends.{name}", raising=False)
+    with pytest.raises(BadUrl, match=r"acl\+ssh needs asyncssh; pip install 'acgate\[ssh\]'"):
         open_backend("x", BackendUrl.parse("acl+ssh://me@h"), CLOCK)
 
 

@@ -3,6 +3,7 @@
 Nothing of the machine's own Kerberos is read or written: its children find everything through `environment`.
 """
 
+import getpass
 import os
 import shutil
 import socket
@@ -29,10 +30,14 @@ _KRB5_CONF = """\
     dns_canonicalize_hostname = false
     rdns = false
     ticket_lifetime = 1h
+    k5login_directory = {folder}
     kdc_timesync = 0
 [realms]
     {realm} = {{
         kdc = 127.0.0.1:{port}
+        auth_to_local_names = {{
+            user1 = {login}
+        }}
     }}
 [domain_realm]
     localhost = {realm}
@@ -70,7 +75,7 @@ class Kdc:
         self.keytab = folder / "service.keytab"
         self.user_keytab = folder / "user.keytab"
         self._process: subprocess.Popen[bytes] | None = None
-        places = {"folder": folder, "port": port, "realm": REALM}
+        places = {"folder": folder, "port": port, "realm": REALM, "login": getpass.getuser()}
         (folder / "krb5.conf").write_text(_KRB5_CONF.format(**places), "utf-8")
         (folder / "kdc.conf").write_text(_KDC_CONF.format(**places), "utf-8")
         (folder / "acl").write_text("", "utf-8")

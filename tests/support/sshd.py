@@ -17,7 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.kdc import REALM, Kdc
+
 USER = getpass.getuser()
+HOST_SERVICE = f"host/localhost@{REALM}"
 _PLACES = ("/usr/sbin", "/sbin", "/usr/local/sbin")  # where Debian keeps it, often not in PATH
 _PATIENCE = 10.0  # s for any of the programs
 _ATTEMPTS = 5  # to get a port
@@ -35,13 +38,14 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 AllowTcpForwarding local
-PermitOpen 127.0.0.1:*
+PermitOpen 127.0.0.1:* localhost:*
 X11Forwarding no
 AllowAgentForwarding no
 MaxStartups 100
 LogLevel VERBOSE
 ForceCommand {command}
 """
+_KERBEROS = "GSSAPIAuthentication yes\nGSSAPIStrictAcceptorCheck no\n"
 _PATIENT = "PerSourcePenalties no\n"  # 9.8 and newer: whoever failed to log in before is let try again
 
 
@@ -66,12 +70,14 @@ def acl_command(simulator: str) -> str:
 
 
 class Sshd:
-    """A server whose only user is who runs the test, with the key `client_key`."""
+    """A server whose only user is who runs the test, with the key `client_key`, or a ticket where `kdc` is given."""
 
-    def __init__(self, folder: Path, command: str, client_key: Path) -> None:
+    def __init__(self, folder: Path, command: str, client_key: Path, kdc: Kdc | None = None) -> None:
         folder.mkdir()
-        self.folder, self.port, self._command = folder, 0, command
+        self.folder, self.port, self._command, self._kdc = folder, 0, command, kdc
         shutil.copy(client_key.with_suffix(".pub"), folder / "authorized_keys")
+        if kdc is not None:
+            kdc.add(HOST_SERVICE, folder / "host.keytab")
         self.change_host_key()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -93,17 +99,23 @@ class Sshd:
             config = self._written_config()
             with (self.folder / "log").open("ab") as said:
                 self._process = subprocess.Popen(
-                    [program("sshd"), "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stdout=said, stderr=said
-                )
+                    [program("sshd"), "-D", "-e", "-f", str(config)], env=self._environment(),
+                    stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                )  # fmt: skip
             if self._answers():
                 return
             self.port = 0
         raise AssertionError(f"sshd did not start: {self.said()}")
 
+    def _environment(self) -> dict[str, str]:
+        kerberos = {} if self._kdc is None else self._kdc.environment
+        return {**os.environ, **kerberos, "KRB5_KTNAME": f"FILE:{self.folder / 'host.keytab'}"}
+
     def _written_config(self) -> Path:
         """The config, with the word that older servers do not know where it is known."""
         config = self.folder / "sshd_config"
         plain = _CONFIG.format(port=self.port, folder=self.folder, command=self._command)
+        plain += "" if self._kdc is None else _KERBEROS
         for text in (_PATIENT + plain, plain):
             config.write_text(text, "utf-8")
             checked = subprocess.run([program("sshd"), "-t", "-f", str(config)], capture_output=True, timeout=_PATIENCE)
@@ -159,9 +171,9 @@ class Sshd:
 
 
 @contextmanager
-def running_sshd(folder: Path, command: str, client_key: Path) -> Iterator[Sshd]:
+def running_sshd(folder: Path, command: str, client_key: Path, kdc: Kdc | None = None) -> Iterator[Sshd]:
     """A server that lives as long as the block."""
-    server = Sshd(folder, command, client_key)
+    server = Sshd(folder, command, client_key, kdc)
     server.start()
     try:
         yield server

@@ -1,4 +1,4 @@
-"""The standard environment variables of a Channel Access server, read from a mapping. Pure."""
+"""The standard environment variables of Channel Access, of server and client, read from a mapping. Pure."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,16 @@ class CaSettings:
     channels: int = 60_000  # of one circuit
     monitors: int = 60_000  # of one circuit
     largest_value: int | None = None  # bytes of values in one message to a client; None for no limit
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Where a client looks for PVs, and after how much silence it asks whether a server still lives."""
+
+    addresses: tuple[Address, ...]
+    silence: float = 30.0  # s
+    user: str = "acgate"
+    host: str = "localhost"
 
 
 def _port(environment: Mapping[str, str], *names: str, default: int) -> int:
@@ -84,3 +94,17 @@ def ca_settings(
         largest=max(arrays, AS_TEXT * largest_value, 16384) + 1024,
         largest_value=max(arrays, 16384) if fixed else None,
     )
+
+
+def client_settings(environment: Mapping[str, str], host: str) -> ClientSettings:
+    """The settings of a client on this host: EPICS_CA_ADDR_LIST, and broadcast unless EPICS_CA_AUTO_ADDR_LIST is NO."""
+    port = _port(environment, "EPICS_CA_SERVER_PORT", default=5064)
+    addresses = [_address(item, port) for item in environment.get("EPICS_CA_ADDR_LIST", "").split()]
+    if environment.get("EPICS_CA_AUTO_ADDR_LIST", "YES").strip().upper() != "NO":
+        addresses.append(("255.255.255.255", port))
+    try:
+        silence = float(environment.get("EPICS_CA_CONN_TMO", "") or 30.0)
+    except ValueError as error:
+        raise BadInput(f"EPICS_CA_CONN_TMO: {error}; give seconds") from error
+    user = environment.get("LOGNAME") or environment.get("USER") or "acgate"
+    return ClientSettings(tuple(dict.fromkeys(addresses)), max(silence, 0.1), user, host)

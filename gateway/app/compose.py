@@ -20,6 +20,7 @@ from devices.settings import SettingsWorkers
 from devices.table import DeviceTable
 from gateway.app.describe import teach
 from gateway.app.figures import figures
+from gateway.app.inputs import Inputs
 from gateway.app.metadata import NEVER, Apply, Metadata, Refresh
 from gateway.app.plan_sizes import count_pvs
 from gateway.app.rules import AccessWatch
@@ -31,11 +32,12 @@ from gateway.core.route import Names, Route
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
-from iocs.environment import CaSettings
+from iocs.environment import CaSettings, ClientSettings
 from iocs.fast.server import CaServer
 from iocs.group import Ioc
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
+from iocs.links import Links
 from iocs.on_demand import OnDemand
 from iocs.publisher import Publisher
 from iocs.serve import serve
@@ -65,6 +67,9 @@ class Options:
     failover: Failover = field(default_factory=Failover)
     access_path: Path | None = None  # the access security file, looked at again and again
     most_waiting: int = 10_000  # settings that may wait per route
+    client: ClientSettings = field(
+        default_factory=lambda: ClientSettings(())
+    )  # where inputs of the access file are looked for
 
 
 class Gateway:
@@ -100,6 +105,7 @@ class Gateway:
         self._reads, self._feed_of = ReadNow(clock), dict[int, Feed]()
         self.on_demand: OnDemand | None = None
         self.access: AccessWatch | None = None
+        self.links = Links(self.options.client, self._news)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
         """Serve until `stop` is set; raises PortTaken where the port is in use. All is closed when it returns."""
@@ -136,7 +142,10 @@ class Gateway:
                 self._names, channels, self._feeds, self.guard, self._reads, self.clock
             )
         if self.options.access_path is not None:
-            self.access = AccessWatch(self.guard.rules, self.options.access_path, channels.value_of, self._reassess)
+            inputs = Inputs(channels, self.links)
+            self.access = AccessWatch(
+                self.guard.rules, self.options.access_path, inputs.value_of, self._reassess, inputs.follow
+            )
         if self._refresh is not None:
             self._refreshing = self._refresh(partial(self._redescribed, loop, channels))
         try:
@@ -227,8 +236,13 @@ class Gateway:
         async with asyncio.TaskGroup() as work:
             if self.access is not None:
                 work.create_task(self.access.run())
+                work.create_task(self.links.run())
             if self.on_demand is not None:
                 work.create_task(self.on_demand.run(server))
+
+    def _news(self) -> None:
+        if self.access is not None:
+            self.access.news.set()
 
     def _reassess(self) -> None:
         if self.server is not None:

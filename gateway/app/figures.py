@@ -85,6 +85,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
         "ACCESS:STATE": lambda: served.access.state if served.access else "none",
         "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
+        "ACCESS:INVALID": lambda: ", ".join(served.access.invalid()) if served.access else "",  # inputs
         "JOURNAL:STATE": lambda: _journal(served.guard.journal),
         "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
         "RESTARTS": restarts,

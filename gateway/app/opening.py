@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
 from gateway.core.ports import Backend, Clock
 from gateway.plan.build import build_plan
-from iocs.environment import ca_settings
+from iocs.environment import ca_settings, client_settings
 
 log = logging.getLogger("acgate")
 
@@ -65,7 +66,8 @@ def gateway_of(
         access = folder / section.access_file if section.access_file is not None else None
         if journal is not None:
             journal.start()
-        options = Options(section.fast, when, access, limits.puts_waiting)
+        client = client_settings(environment, socket.gethostname())
+        options = Options(section.fast, when, access, limits.puts_waiting, client)
         refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
         names = source_of(config, backends, metadata, clock, when)
         return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)

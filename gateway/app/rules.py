@@ -1,8 +1,9 @@
 """What the configuration says of puts -> the rules that the guard asks; the access file, read when it changes."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from iocs.guard import Guard
 
 log = logging.getLogger("acgate.access")
 LOOK = 0.2  # s between two looks at the inputs of the access file
+REST = 0.02  # s between two looks at inputs that say that they have changed
 LOOK_AT_FILE = 1.0  # s between two looks at the file itself
 
 
@@ -53,7 +55,7 @@ def notes_of(file: AccessFile, plan: Plan) -> Iterator[str]:
         yield f"{file.name}: there is no ASG({group}), in which {shown}; ASG({DEFAULT}) holds for them"
     for name in sorted(file.inputs()):
         if not name.startswith(f"{plan.gateway}:") and find(plan, name.removesuffix(".VAL")) is None:
-            yield f"{file.name}: the input {name} is no PV of this gateway; rules that read it never hold"
+            yield f"{file.name}: the input {name} is no PV of this gateway; it is looked for at other IOCs"
 
 
 def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJournal | None:
@@ -84,14 +86,21 @@ def guard_of(section: GatewaySection, folder: Path, plan: Plan, clock: Clock) ->
 class AccessWatch:
     """Keeps the rules up to date: a file that changes is read again, the last good one stays when it is wrong.
 
-    `changed` is called on the loop after anything that rights depend on has changed. `state` is for the diagnostics.
+    `changed` is called on the loop after anything that rights depend on has changed, `follow` before it is asked for
+    the values of inputs. `state` is for the diagnostics; who sets `news` has the inputs looked at at once.
     """
 
     def __init__(
-        self, rules: Rules, path: Path, value_of: Callable[[str], float | None], changed: Callable[[], None]
+        self,
+        rules: Rules,
+        path: Path,
+        value_of: Callable[[str], float | None],
+        changed: Callable[[], None],
+        follow: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
-        self.rules, self.path, self.changed = rules, path, changed
+        self.rules, self.path, self.changed, self._follow = rules, path, changed, follow
         self.state = "OK"
+        self.news = asyncio.Event()
         self.reloads = 0
         self._value_of = value_of
         self._values: dict[str, float | None] = {}
@@ -106,12 +115,22 @@ class AccessWatch:
                 renewed = look == 0 and await asyncio.to_thread(self.look_at_file)
                 if self.look_at_inputs() or renewed:  # new rules are judged with their own inputs
                     self.changed()
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(REST)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK - REST):
+                        await self.news.wait()
+                self.news.clear()
+
+    def invalid(self) -> list[str]:
+        """The inputs that have no valid value now."""
+        return sorted(name for name, value in self._values.items() if value is None)
 
     def look_at_inputs(self) -> bool:
         """Bring the inputs of the rules up to date; whether one has changed."""
         assert self.rules.file is not None, "there is a watch only where there is a file"
-        now = {name: self._input(name) for name in self.rules.file.inputs()}
+        names = self.rules.file.inputs()
+        self._follow(names)
+        now = {name: self._input(name) for name in names}
         moved = now != self._values
         self._values.clear()
         self._values.update(now)

@@ -1,4 +1,4 @@
-"""Channel Access messages as bytes: the server's half of the protocol, version 4.13, without I/O."""
+"""Channel Access messages as bytes: version 4.13 of the protocol, without I/O."""
 
 import struct
 from collections.abc import Callable
@@ -8,13 +8,17 @@ MINOR_VERSION = 13
 EPICS_EPOCH = 631_152_000  # s from 1970 to 1990
 VERSION, EVENT_ADD, EVENT_CANCEL, READ, WRITE, SEARCH = 0, 1, 2, 3, 4, 6
 EVENTS_OFF, EVENTS_ON, READ_SYNC, ERROR, CLEAR_CHANNEL, BEACON = 8, 9, 10, 11, 12, 13
-NOT_FOUND, DO_REPLY = 14, 10
+NOT_FOUND, DO_REPLY, DONT_REPLY = 14, 10, 5
 READ_NOTIFY, CREATE_CHANNEL, WRITE_NOTIFY, CLIENT_NAME, HOST_NAME = 15, 18, 19, 20, 21
 ACCESS_RIGHTS, ECHO, CREATE_FAILED, SERVER_DISCONNECT = 22, 23, 26, 27
 REQUESTS = frozenset({
     VERSION, EVENT_ADD, EVENT_CANCEL, READ, WRITE, SEARCH, EVENTS_OFF, EVENTS_ON, READ_SYNC, CLEAR_CHANNEL,
     READ_NOTIFY, CREATE_CHANNEL, WRITE_NOTIFY, CLIENT_NAME, HOST_NAME, ECHO,
 })  # fmt: skip  # what a client may send over a circuit
+REPLIES = frozenset({
+    VERSION, EVENT_ADD, READ_SYNC, ERROR, READ_NOTIFY, CREATE_CHANNEL, WRITE_NOTIFY, ACCESS_RIGHTS, CLEAR_CHANNEL, ECHO,
+    CREATE_FAILED, SERVER_DISCONNECT,
+})  # fmt: skip  # what a server may
 
 # status codes of caerr.h: message number * 8 + severity
 NORMAL, ALLOCATION_FAILED, TOO_LARGE, BAD_TYPE, INTERNAL = 1, 48, 72, 114, 142
@@ -27,11 +31,13 @@ DBE_VALUE, DBE_LOG, DBE_ALARM, DBE_PROPERTY = 1, 2, 4, 8
 HEADER = struct.Struct(">HHHHII")
 _LARGE = struct.Struct(">II")
 _EVENT_MASK = struct.Struct(">12xH2x")
+_STATUS_DOUBLE = struct.Struct(">HH4xd")  # status, severity, value
+STATUS_DOUBLE = 13  # the type of it
 SEARCH_BODY = struct.pack(">H6x", MINOR_VERSION)
 
 
 class Message(NamedTuple):
-    """One message of a client. The meaning of the two parameters depends on the command."""
+    """One message. The meaning of the two parameters depends on the command."""
 
     command: int
     data_type: int
@@ -49,7 +55,7 @@ def pack(command: int, data_type: int = 0, count: int = 0, p1: int = 0, p2: int 
     return HEADER.pack(command, len(payload), data_type, count, p1, p2) + payload
 
 
-def split(data: bytearray, largest: int) -> tuple[list[Message], int]:
+def split(data: bytearray, largest: int, known: frozenset[int] = REQUESTS) -> tuple[list[Message], int]:
     """All whole messages at the start of `data`, and how many bytes they take.
 
     Raises ValueError where a header has an unknown command, or announces a payload above `largest` bytes, before
@@ -60,7 +66,7 @@ def split(data: bytearray, largest: int) -> tuple[list[Message], int]:
     while end - at >= 16:
         command, size, data_type, count, p1, p2 = HEADER.unpack_from(data, at)
         body = at + 16
-        if command not in REQUESTS:
+        if command not in known:
             raise ValueError(f"unknown command {command}")
         if size == 0xFFFF and count == 0:
             if end - at < 24:
@@ -84,6 +90,40 @@ def text_of(payload: bytes) -> str:
 def event_mask(payload: bytes) -> int:
     """The event mask of an EVENT_ADD payload, 0 where it is too short to have one."""
     return int(_EVENT_MASK.unpack_from(payload)[0]) if len(payload) >= 16 else 0
+
+
+def event_add(data_type: int, count: int, server_id: int, subscription: int, mask: int) -> bytes:
+    """The request for a monitor."""
+    return pack(EVENT_ADD, data_type, count, server_id, subscription, _EVENT_MASK.pack(mask))
+
+
+def status_double(payload: bytes) -> tuple[int, int, float] | None:
+    """Status, severity and value of a DBR_STS_DOUBLE; None where it is too short to have them."""
+    return _STATUS_DOUBLE.unpack_from(payload) if len(payload) >= _STATUS_DOUBLE.size else None
+
+
+def searches(names: dict[int, str], most: int = 1400) -> list[bytes]:
+    """Datagrams that search for names, by the id that an answer shall have, each of about `most` bytes at most."""
+    version = HEADER.pack(VERSION, 0, 0, MINOR_VERSION, 0, 0)
+    found = [version]
+    for number, name in names.items():
+        asked = pack(SEARCH, DONT_REPLY, MINOR_VERSION, number, number, name.encode("latin-1", "replace") + b"\0")
+        if len(found[-1]) + len(asked) > most and found[-1] != version:
+            found.append(version)
+        found[-1] += asked
+    return found
+
+
+def answers_to_searches(datagram: bytes) -> list[tuple[int, str, int]]:
+    """The id of each name that a server has, the server's address (empty: the sender's) and its port."""
+    found, at = [], 0
+    while len(datagram) - at >= HEADER.size:
+        command, size, port, _, address, number = HEADER.unpack_from(datagram, at)
+        at += HEADER.size + size
+        if command == SEARCH:
+            where = "" if address == 0xFFFFFFFF else ".".join(str(byte) for byte in address.to_bytes(4, "big"))
+            found.append((number, where, port))
+    return found
 
 
 def search_replies(datagram: bytes, port: int, known: Callable[[str], bool], most: int = 512) -> bytes:

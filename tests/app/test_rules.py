@@ -139,5 +139,5 @@ def test_what_will_not_work_as_written_is_told() -> None:
         "a.acf:1: XAG is no block of an access security file and was left out",
         "a.acf: there is no ASG(A), in which M:OUTTMP and 1 more are; ASG(DEFAULT) holds for them",
         "a.acf: there is no ASG(B), in which N:LGXS is; ASG(DEFAULT) holds for them",
-        "a.acf: the input X:Y is no PV of this gateway; rules that read it never hold",
+        "a.acf: the input X:Y is no PV of this gateway; it is looked for at other IOCs",
     ] == notes

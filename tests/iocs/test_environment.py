@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import BadInput
-from iocs.environment import AS_TEXT, CaSettings, Network, ca_settings
+from iocs.environment import AS_TEXT, CaSettings, Network, ca_settings, client_settings
 
 EVERYWHERE = ("0.0.0.0",)
 
@@ -96,3 +96,16 @@ def test_what_clients_are_sent_has_a_limit_where_epics_is_told_so() -> None:
     assert settings(EPICS_CA_MAX_ARRAY_BYTES="100000").largest_value is None
     assert 100_000 == settings(EPICS_CA_MAX_ARRAY_BYTES="100000", EPICS_CA_AUTO_ARRAY_BYTES="NO").largest_value
     assert 16_384 == settings(EPICS_CA_AUTO_ARRAY_BYTES="no").largest_value
+
+
+def test_a_client_looks_where_epics_says() -> None:
+    assert (("255.255.255.255", 5064),) == client_settings({}, "pc").addresses
+    env = {"EPICS_CA_ADDR_LIST": "10.1.1.255 ioc1:6000 ioc1:6000", "EPICS_CA_SERVER_PORT": "7000", "USER": "bob"}
+    found = client_settings(env, "pc")
+    assert (("10.1.1.255", 7000), ("ioc1", 6000), ("255.255.255.255", 7000)) == found.addresses
+    assert ("bob", "pc", 30.0) == (found.user, found.host, found.silence)
+    env |= {"EPICS_CA_AUTO_ADDR_LIST": "NO", "EPICS_CA_CONN_TMO": "5", "LOGNAME": "alice"}
+    found = client_settings(env, "pc")
+    assert (2, "alice", 5.0) == (len(found.addresses), found.user, found.silence)
+    with pytest.raises(BadInput, match=r"EPICS_CA_CONN_TMO: .*; give seconds"):
+        client_settings({"EPICS_CA_CONN_TMO": "long"}, "pc")

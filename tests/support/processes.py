@@ -198,12 +198,14 @@ class Site:
         self._open.callback(running.close)
         return running
 
-    def acgate(self, *arguments: str, ready: bool = False, ca_port: int = 0) -> Running:
+    def acgate(
+        self, *arguments: str, ready: bool = False, ca_port: int = 0, more: Mapping[str, str] = NOTHING
+    ) -> Running:
         """Start the command; with `ready` it writes a ready file, which is waited for."""
         command = [sys.executable, "-m", "gateway", *arguments]
         if ready:
             command += ["--ready-file", str(self.folder / f"{self._number + 1:02d}-{arguments[0]}.ready")]
-        running = self._start(arguments[0] if arguments else "acgate", command, ca_port=ca_port)
+        running = self._start(arguments[0] if arguments else "acgate", command, ca_port=ca_port, more=more)
         if ready:
             running.ready()
         return running

@@ -19,7 +19,8 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         "crowd/1000/100000", "crowd/1000/500000", "types/1000/TIME_DOUBLE", "types/1000/DOUBLE",
         "types/1000/STS_DOUBLE", "types/1000/TIME_FLOAT", "types/1000/TIME_LONG", "types/1000/TIME_SHORT",
         "types/1000/TIME_STRING", "scattered/1000/1004", "waveform/16", "steady/10000/100000", "stuck/1000/5000",
-        "stuck/1000/100000", "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "many/12500", "many/100000",
+        "stuck/1000/100000", "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "source-http/1000/10000",
+        "source-http/10000/100000", "source-grpc/1000/5000", "source-grpc/1000/100000", "many/12500", "many/100000",
     ]  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         ("waveform", ["waveform"]),
         ("stuck", ["stuck"]),
         ("mixed", ["mixed", "mixed-grpc"]),
+        ("sources", ["source-http", "source-grpc"]),
         ("many", []),
     ],
 )
@@ -82,6 +84,14 @@ def test_what_is_long_or_beyond_the_peers_is_measured_once_or_alone() -> None:
     assert found["stuck/1000/5000"] == (True, False)
     assert found["clients/10000/100000"] == (False, True)
     assert found["updates/1000/5000"] == (False, False)
+
+
+def test_dmq_is_a_source_where_there_is_a_broker() -> None:
+    url = "amqp://127.0.0.1:5672/"
+    found = [cell for cell in cells(Options(parts=("sources",), amqp=url)) if cell.kind == "source-dmq"]
+    assert [(cell.name, cell.setup.amqp) for cell in found] == [
+        ("source-dmq/1000/5000", url), ("source-dmq/1000/10000", url)
+    ]  # fmt: skip
 
 
 def test_every_part_has_cells() -> None:

@@ -12,7 +12,7 @@ from gateway.app.bench.updates import MONITORED
 
 PARTS = (
     "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck", "mixed",
-    "many",
+    "sources", "many",
 )  # fmt: skip
 PUTS = 100  # devices that are put
 CLIENTS = 10
@@ -29,6 +29,12 @@ _STUCK_HERTZ = (5, 100)
 MIXED = {"mixed": "dpm+http", "mixed-grpc": "dpm+grpc"}  # kind of cell: scheme of the second backend
 _FLOODS = {"mixed": ((5_000, 10), (5_000, 50)), "mixed-grpc": ((5_000, 10),)}  # its devices, and their rate, Hz
 _MIXED_PVS = 200
+SOURCES = {"source-http": "dpm+http", "source-grpc": "dpm+grpc", "source-dmq": "dmq"}  # kind of cell: scheme
+_SOURCES = {  # PVs and their period, ms; below 50 ms DPM sends several readings in a reply, each 100 ms
+    "source-http": ((1_000, 100), (10_000, 100)),
+    "source-grpc": ((1_000, 200), (1_000, 10)),
+    "source-dmq": ((1_000, 200), (1_000, 100)),
+}
 _MANY = (12_500, 100_000)  # devices, of 8 PVs each
 
 
@@ -42,6 +48,7 @@ class Options:
     parts: tuple[str, ...] = PARTS
     peers: tuple[str, ...] = ("caproto", "softioc", "cioc")
     steady: float = 0.0  # s that the part `steady` lasts; 0: ten times `seconds`
+    amqp: str = ""  # the broker for the part `sources`
     quick: bool = False  # one rung, short settling: to see that it works, not to know a figure
 
     @property
@@ -54,7 +61,9 @@ class Options:
 class Cell:
     """One place of the tables: a kind of measurement and what is served for it."""
 
-    kind: str  # idle updates clients batches crowd types scattered getput simput steady waveform stuck mixed many
+    kind: (
+        str  # idle updates clients batches crowd types scattered getput simput steady waveform stuck mixed source many
+    )
     setup: Setup
     once: bool = False  # in the first round only: it is long
     alone: bool = False  # of ours only: the peers do not get there
@@ -67,7 +76,7 @@ class Cell:
             return f"{self.kind}/{self.setup.pvs}/{self.setup.flood * self.setup.flood_hertz}"
         if self.kind == "types":
             return f"{self.kind}/{self.setup.pvs}/{MONITORED[self.data_type].name}"
-        rated = self.kind in ("updates", "clients", "batches", "crowd", "scattered", "steady", "stuck")
+        rated = self.kind in ("updates", "clients", "batches", "crowd", "scattered", "steady", "stuck", *SOURCES)
         return f"{self.kind}/{self.setup.pvs}" + (f"/{self.setup.offered:.0f}" if rated else "")
 
     @property
@@ -115,6 +124,8 @@ def cells(options: Options) -> list[Cell]:
             for devices, hertz in ((500, 2),) if quick else _FLOODS[kind]:
                 flood = Setup(_MIXED_PVS, 100, flood=devices, flood_hertz=hertz, flood_scheme=scheme)
                 found.append(Cell(kind, flood, alone=True))
+    if "sources" in parts:
+        found += _sources(options)
     if "many" in parts and not quick:
         found += [Cell("many", Setup(devices, buffer=LITTLE_BUFFER), True, True) for devices in _MANY]
     return found
@@ -125,6 +136,14 @@ def _ladder(part: str, pvs: int, quick: bool) -> Iterator[Cell]:
     for hertz in ladder[:1] if quick else ladder:
         setup = Setup(pvs, round(1000 / hertz), batches=part == "batches")
         yield Cell(part, setup, alone=part == "clients" and pvs > 2_000)
+
+
+def _sources(options: Options) -> Iterator[Cell]:
+    for kind, scheme in SOURCES.items():
+        amqp = options.amqp if scheme == "dmq" else ""
+        rungs = _SOURCES[kind] if scheme != "dmq" or amqp else ()
+        for pvs, period_ms in ((200, 200),) if options.quick and rungs else rungs:
+            yield Cell(kind, Setup(pvs, period_ms, scheme=scheme, amqp=amqp), alone=True)
 
 
 def window(setup: Setup, seconds: float) -> float:

@@ -33,6 +33,8 @@ class Setup:
     flood: int = 0  # devices of a second backend, which nobody monitors
     flood_hertz: int = 10  # of each of them
     flood_scheme: str = "dpm+http"
+    scheme: str = "dpm+http"  # between the gateway and its simulator
+    amqp: str = ""  # the broker between them, where the scheme is dmq
 
     @property
     def offered(self) -> float:

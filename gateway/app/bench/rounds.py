@@ -12,6 +12,7 @@ from gateway.app.bench.ours import READ_NAME
 from gateway.app.bench.processes import LOAD_CORE, cpu_seconds, environment, memory_mb, pinned, python_module
 from gateway.app.bench.rawca import DBR_TIME_DOUBLE, MeasurementFailed
 from gateway.app.bench.servers import Serving, serving
+from gateway.app.bench.sources import taken
 
 _LOAD_TIME = 90.0  # s that a load process may take beside its window
 _LADDERS = ("updates", "clients", "batches", "crowd")
@@ -83,6 +84,8 @@ class Rounds:
                 return self._idle(served, cell)
             case "stuck":
                 return self._stuck(served, cell)
+            case "source-http" | "source-grpc" | "source-dmq":
+                return taken(served, setup, window(setup, max(1.0, seconds)))
             case "mixed" | "mixed-grpc":
                 took = window(setup, max(1.0, seconds))
                 return beside_flood(served, setup, lambda: self._updates(served, cell, took))

@@ -26,6 +26,7 @@ from gateway.app.bench.processes import (
     python_module,
 )
 
+_SAID = {"dpm+http": "dpm_http", "dpm+grpc": "dpm_grpc"}  # scheme: the key in the simulator's ready file
 OURS, C_IOC = "acgate", "cioc"
 PEERS = {"caproto": "caproto", "softioc": "softioc", "cioc": "epicscorelibs"}  # peer: the package it needs
 
@@ -67,7 +68,7 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
             backend = f"sim:{facility}"
             if not (setup.sim or setup.batches):
                 source = stack.enter_context(_simulator(setup, facility, env))
-                source_pid, backend = source.pid, f"dpm+http://{source.said['dpm_http']}"
+                source_pid, backend = source.pid, _url(setup, source.said)
             flood_port = free_port() if setup.flood else 0
             flood = f"{setup.flood_scheme}://127.0.0.1:{flood_port}" if setup.flood else ""
             config = write_config(setup, place, backend, flood)
@@ -87,6 +88,13 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
         )  # fmt: skip
 
 
+def _url(setup: Setup, said: dict[str, object]) -> str:
+    """Where the simulator is, from what it said of itself; a broker has no Kerberos."""
+    if setup.scheme == "dmq":
+        return setup.amqp.replace("amqp:", "dmq:", 1) + "?unsigned=yes"
+    return f"{setup.scheme}://{said[_SAID[setup.scheme]]}"
+
+
 def _peer(name: str, setup: Setup, ready: Path) -> list[str]:
     """Its command: count, rate over all PVs, chunk, ready file, elements of each PV."""
     module = f"gateway.app.bench.stock_{name}"
@@ -102,6 +110,8 @@ def _simulator(setup: Setup, facility: Path, env: dict[str, str]) -> Running:
     command = python_module(
         "gateway", "simulate", str(facility), "--dpm-http-port", "0", "--synthetic", str(setup.pvs),
         "--rate", f"{1e3 / setup.period_ms:.9g}", "--ready-file", str(ready),
+        *(("--dpm-grpc-port", "0") if setup.scheme == "dpm+grpc" else ()),
+        *(("--amqp", setup.amqp) if setup.amqp else ()),
     )  # fmt: skip
     return Running("the simulator", command, env, LOAD_CORE, ready)
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.app.bench.cells import CLIENTS, MIXED, Options
+from gateway.app.bench.cells import CLIENTS, MIXED, SOURCES, Options
 from gateway.app.bench.ours import WAVE_ELEMENTS
 from gateway.app.bench.report import Medians, medians, number, ratios
 from gateway.app.bench.rounds import Result
@@ -22,6 +22,7 @@ _MIXED = {
     "flood_s": "flood/s", "alone_p50_ms": "p50 alone", "beside_p50_ms": "p50 beside", "alone_p99_ms": "p99 alone",
     "beside_p99_ms": "p99 beside",
 }  # fmt: skip
+_SOURCE = {"readings_s": "readings/s", "cpu_us": "CPU us", "source_cpu_us": "simulator's", "dropped": "dropped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
         _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
         *(_columns(options, of, f"200 PVs over DPM/HTTP alone, and beside the flood of another backend, {scheme}; ms",
                    kind, _MIXED) for kind, scheme in MIXED.items()),
+        *(_columns(options, of, f"Readings that nobody monitors, over {scheme}: taken per second, CPU us each", kind,
+                   _SOURCE) for kind, scheme in SOURCES.items()),
     ]  # fmt: skip
     return [table for table in found if table is not None and table.rows]
 

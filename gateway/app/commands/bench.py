@@ -1,6 +1,7 @@
 """`acgate bench`: the project's own benchmarks, as a table and as JSON."""
 
 import argparse
+import importlib.util
 import json
 import signal
 import sys
@@ -82,6 +83,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--peers", metavar="PEER,...", type=_some_of("peer", tuple(PEERS), may_be_none=True), default=tuple(PEERS),
         help=f"servers to measure beside, or none (default {','.join(PEERS)})",
     )  # fmt: skip
+    parser.add_argument(
+        "--amqp", metavar="URL", help="a RabbitMQ that admits guest, for DMQ in the part sources, for example "
+        "amqp://127.0.0.1:5672/"
+    )  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--chart", metavar="FILE", help="draw the comparison there, as SVG")
     parser.add_argument(
@@ -105,9 +110,21 @@ def options_of(args: argparse.Namespace) -> Options:
         seconds=args.seconds or (_QUICK_SECONDS if quick else 3.0),
         parts=args.parts,
         peers=args.peers,
+        amqp=_broker(args.amqp),
         quick=quick,
         steady=args.steady or 0.0,
     )
+
+
+def _broker(text: str | None) -> str:
+    """The URL of a broker, without a login: both ends come as guests. Nothing without it."""
+    if text is None:
+        return ""
+    if importlib.util.find_spec("pika") is None:
+        raise BadInput("--amqp: the package pika is not installed; install acgate[dmq], or leave --amqp out")
+    from gateway.runtime.amqp import Broker
+
+    return str(Broker.parse(text))
 
 
 def run(args: argparse.Namespace) -> int:

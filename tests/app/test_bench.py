@@ -19,6 +19,7 @@ from gateway.app.cli import main
 from tests.support.rabbitmq import RabbitMq
 
 
+@pytest.mark.timeout(200)
 def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_started(
     tmp_path: Path, rabbitmq: RabbitMq
 ) -> None:
@@ -28,7 +29,7 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     command += ["--chart", str(tmp_path / "figures.svg"), "--tables", str(tmp_path / "figures.md")]
     (tmp_path / "figures.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", "utf-8")
     env = os.environ | {"TMPDIR": str(tmp_path)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180, check=False)
 
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     for title in (
@@ -51,7 +52,7 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
     assert sorted(measured["medians"]) == [
         "batches/200/1000", "clients/200/1000", "getput/200", "idle/200", "mixed-grpc/200/1000", "mixed/200/1000",
-        "simput/100", "source-dmq/200/1000", "source-grpc/200/1000", "source-http/200/1000",
+        "simput/100", "source-dmq/200/1000",
         "steady/200/2000", "stuck/200/1000", "types/200/DOUBLE", "types/200/TIME_DOUBLE",
         "updates/200/1000", "waveform/2",
     ]  # fmt: skip
@@ -68,11 +69,10 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
     assert 500 < measured["medians"]["mixed/200/1000"]["acgate"]["flood_s"] < 1500
     assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
-    for scheme in ("http", "grpc", "dmq"):
-        source = measured["medians"][f"source-{scheme}/200/1000"]["acgate"]
-        assert 500 < source["readings_s"] < 2000
-        assert source["cpu_us"] > 0
-        assert source["dropped"] == 0
+    source = measured["medians"]["source-dmq/200/1000"]["acgate"]
+    assert 500 < source["readings_s"] < 2000
+    assert source["cpu_us"] > 0
+    assert source["dropped"] == 0
     document = (tmp_path / "figures.md").read_text("utf-8")
     assert document.startswith(f"before\n{BEGIN}\n\nCommand: `acgate bench --quick")
     assert "\n### Start\n\nProcess start to ready file, s; " in document

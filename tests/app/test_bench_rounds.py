@@ -36,7 +36,7 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         ("waveform", ["waveform"]),
         ("stuck", ["stuck"]),
         ("mixed", ["mixed", "mixed-grpc"]),
-        ("sources", ["source-http", "source-grpc"]),
+        ("sources", ["source-grpc"]),
         ("many", []),
     ],
 )

@@ -139,10 +139,11 @@ def _ladder(part: str, pvs: int, quick: bool) -> Iterator[Cell]:
 
 
 def _sources(options: Options) -> Iterator[Cell]:
-    for kind, scheme in SOURCES.items():
-        amqp = options.amqp if scheme == "dmq" else ""
-        rungs = _SOURCES[kind] if scheme != "dmq" or amqp else ()
-        for pvs, period_ms in ((200, 200),) if options.quick and rungs else rungs:
+    kinds = [kind for kind, scheme in SOURCES.items() if scheme != "dmq" or options.amqp]
+    for kind in kinds[-1:] if options.quick else kinds:
+        scheme = SOURCES[kind]
+        for pvs, period_ms in ((200, 200),) if options.quick else _SOURCES[kind]:
+            amqp = options.amqp if scheme == "dmq" else ""
             yield Cell(kind, Setup(pvs, period_ms, scheme=scheme, amqp=amqp), alone=True)
 
 

@@ -67,9 +67,7 @@ class Options:
     failover: Failover = field(default_factory=Failover)
     access_path: Path | None = None  # the access security file, looked at again and again
     most_waiting: int = 10_000  # settings that may wait per route
-    client: ClientSettings = field(
-        default_factory=lambda: ClientSettings(())
-    )  # where inputs of the access file are looked for
+    client: ClientSettings = field(default_factory=lambda: ClientSettings(()))  # to look for inputs of the access file
 
 
 class Gateway:
@@ -239,6 +237,14 @@ class Gateway:
                 work.create_task(self.links.run())
             if self.on_demand is not None:
                 work.create_task(self.on_demand.run(server))
+
+    def reload(self) -> None:
+        """Read the access file again, on the loop; the configuration is read at a start only, which the log says."""
+        if self.access is None:
+            log.warning("reload: there is no access file; a change of the configuration needs a restart")
+            return
+        log.warning("reload: %s is read again; a change of the configuration needs a restart", self.access.path)
+        self.access.ask()
 
     def _news(self) -> None:
         if self.access is not None:

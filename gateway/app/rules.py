@@ -104,7 +104,8 @@ class AccessWatch:
         self.reloads = 0
         self._value_of = value_of
         self._values: dict[str, float | None] = {}
-        self._seen = self._stamp()
+        self._seen: tuple[int, int, int] | None = self._stamp()
+        self._asked = False  # to read the file, whether it looks changed or not
         rules.value_of = self._values.get
 
     async def run(self) -> None:
@@ -112,7 +113,7 @@ class AccessWatch:
         looks = round(LOOK_AT_FILE / LOOK)
         while True:
             for look in range(looks):
-                renewed = look == 0 and await asyncio.to_thread(self.look_at_file)
+                renewed = (look == 0 or self._asked) and await asyncio.to_thread(self.look_at_file)
                 if self.look_at_inputs() or renewed:  # new rules are judged with their own inputs
                     self.changed()
                 await asyncio.sleep(REST)
@@ -120,6 +121,11 @@ class AccessWatch:
                     async with asyncio.timeout(LOOK - REST):
                         await self.news.wait()
                 self.news.clear()
+
+    def ask(self) -> None:
+        """Read the file again soon, whether it looks changed or not; on the loop."""
+        self._asked = True
+        self.news.set()
 
     def invalid(self) -> list[str]:
         """The inputs that have no valid value now."""
@@ -147,9 +153,9 @@ class AccessWatch:
     def look_at_file(self) -> bool:
         """Read the file again when it is another one; whether the rules are new."""
         stamp = self._stamp()
-        if stamp == self._seen:
+        if stamp == self._seen and not self._asked:
             return False
-        self._seen = stamp
+        self._seen, self._asked = stamp, False
         try:
             file = read_acf(self.path)
         except BadInput as error:

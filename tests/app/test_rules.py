@@ -85,6 +85,12 @@ def test_a_file_that_changes_is_read_again_and_the_last_good_one_stays(tmp_path:
     assert ("WRITE", "OK") == (watch.rules.access("DEFAULT", 0, ALICE).name, watch.state)
 
 
+def test_a_file_is_read_again_when_that_is_asked_for_though_it_looks_the_same(tmp_path: Path) -> None:
+    watch = watch_over(tmp_path, OPEN, {})
+    watch.ask()
+    assert [True, False] == [watch.look_at_file() for _ in range(2)]
+
+
 def test_inputs_are_followed(tmp_path: Path) -> None:
     values: dict[str, float | None] = {"GW:BEAM": 1.0}
     watch = watch_over(tmp_path, 'ASG(DEFAULT) {INPA(GW:BEAM) RULE(1,WRITE){CALC("A=0")}}', values)

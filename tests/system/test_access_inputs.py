@@ -103,3 +103,8 @@ def _another_file_follows_other_inputs(stage: Stage) -> None:
         (stage.site.folder / "new").rename(stage.site.folder / "site.acf")
         assert until(lambda name=name: f"{name} is followed at" in stage.gateway.err.rpartition("looked for")[2], 20)
         assert stage.becomes(SHUT if name == "C:SI" else OPEN), (name, stage.report())
+
+
+def test_sighup_reads_the_access_file_again_and_says_so(stage: Stage) -> None:
+    stage.gateway.process.send_signal(signal.SIGHUP)
+    assert until(lambda: "site.acf was read again" in stage.gateway.err.rpartition("reload: ")[2], 20), stage.report()

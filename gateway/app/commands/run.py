@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def serve_until(stop: StopSignal, gateway: Gateway, ready: Callable[[Ready], None]) -> None:
-    """Run the gateway until the signal; SIGHUP is said to do nothing yet."""
+    """Run the gateway until the signal; SIGHUP reloads."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(stop.fileno(), ended.set)
-    loop.add_signal_handler(signal.SIGHUP, log.warning, "SIGHUP: reload is not in this version; restart instead")
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     try:
         await gateway.run(ended, ready)
     finally:

@@ -80,7 +80,7 @@ class Channel:
         self.row = spec.row if live and store is not None else -1
         self._store, self._now = store, now
         self.asg, self.level = asg, spec.level  # of access security
-        self._writable = writes and spec.writable
+        self._writable = spec.writable and (writes or spec.sets_nothing)
         self._sinks: dict[Listener, None] = {}
         self._sampled: Any = None  # the value of a getter that the subscribers were told last
         self.record: Record | None = None  # made when a client sets a field

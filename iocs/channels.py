@@ -23,6 +23,7 @@ from iocs.fast.conversions import STRING
 from iocs.fast.encode import run_now
 from iocs.filtered import FilteredChannel
 from iocs.filters import BadFilter, Filter, State, parse_filters
+from iocs.freeze import FrozenGroup
 from iocs.group import DeviceGroup, Ioc
 from iocs.history import HistoryGroup
 from iocs.lock import LockGroup
@@ -38,7 +39,7 @@ from iocs.setting import SettingGroup
 from iocs.status import StatusGroup
 
 GROUPS: tuple[type[DeviceGroup], ...] = (
-    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, WriteGroup, LockGroup,
+    ReadingGroup, SettingGroup, StatusGroup, ControlGroup, AlarmGroup, HistoryGroup, FrozenGroup, WriteGroup, LockGroup,
     DiagnosticsGroup, ReadNowGroup, MetadataGroup,
 )  # fmt: skip
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}

@@ -12,8 +12,8 @@ from caproto.server import PVGroup, pvproperty
 from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.plan.model import PvSpec, PvType, Role
 from iocs.channel import Channel
-from iocs.channel_types import CHANNELS, empty_value
 from iocs.group import DeviceGroup
+from iocs.own import own_channel
 
 GETTING_LOW = Alarm(Severity.MINOR, Stat.LOW)
 TOO_LOW = Alarm(Severity.MAJOR, Stat.LOLO)
@@ -163,26 +163,13 @@ class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         for suffix, figure in self.figures.items():
             name, kind, length = self.prefix + suffix, *_type_of(figure())
             spec = PvSpec(name, Role.READING, kind, length, device="", row=-1)
-            prop = pvproperty(get=_asks(figure), name=suffix, read_only=True)
-            pvspec = prop.pvspec._replace(
-                attr=suffix, dtype=CHANNELS[kind], value=empty_value(spec), max_length=length, alarm_group=name,
-                cls_kwargs={"spec": spec, "now": self.now},
-            )  # fmt: skip
-            channel = pvspec.create(self)
+            channel = own_channel(self, spec, figure, self.now)
             if isinstance(figure, Countdown):
                 channel.judge_low(figure.low, figure.lolo, figure.alarm)
-            channel.refresh()
-            self.pvdb[name] = channel
+                channel.refresh()
 
 
 def _type_of(value: float | int | str) -> tuple[PvType, int]:
     if isinstance(value, str):
         return PvType.TEXT, 256
     return (PvType.LONG if isinstance(value, int) else PvType.DOUBLE), 1
-
-
-def _asks(figure: Figure) -> Callable[..., Any]:
-    async def getter(_: GatewayGroup, __: Channel) -> Any:
-        return figure()
-
-    return getter

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from caproto.server import PVGroup
 
 from devices.device import Device
+from devices.freezer import Slice
 from devices.queues import PendingSetting, WriteOutcome
 from devices.read_now import Ask
 from devices.table import DeviceTable
@@ -64,6 +65,7 @@ class Ioc:
     serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
     ask: Ask  # has a service asked for a reading of one row, or raises Refused
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
+    frozen: Callable[[str], Slice | None] = lambda _: None  # what a freeze keeps of a device
     described: Callable[[str], float] = lambda _: -1.0  # s since the device database described a device
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     served: list["Channel"] = field(default_factory=list)  # the :GW:BACKEND channels that were made
@@ -199,7 +201,7 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
                 store = ioc.store if ioc.fast else None
                 options: dict[str, Any] = {
                     "spec": spec, "store": store, "now": ioc.clock.now_ns, "asg": self.device.plan.group,
-                    "writes": ioc.plan.writes or spec.role is Role.READ_NOW,
+                    "writes": ioc.plan.writes,
                 }  # fmt: skip
                 if spec.labels:
                     options["enum_strings"] = spec.labels

@@ -23,6 +23,7 @@ from iocs.put import Put
 ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
 RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)
 RIGHTS_WITHOUT_DEVICE = tuple(step for step in RIGHTS if step[0] is not Layer.DEVICE)
+TO_FREEZE = tuple(step for step in STEPS if step[0] in (Layer.NETWORK, Layer.ACCESS))
 TO_ASK = tuple(step for step in STEPS if step[0] is Layer.RATE)
 TO_LOCK = tuple(step for step in STEPS if step[0] in (*(layer for layer, _ in RIGHTS), Layer.LOCK))
 
@@ -92,7 +93,7 @@ class Guard:
         if spec.role is Role.READ_NOW:
             return Refusal(Layer.ACCESS, f"who may not read {device} may not ask for a reading of it")
         wish = Wish(spec.name, device, spec.writable, put.client, put.circuit, 0.0, group, level)
-        found = judge(wish, self.rules, RIGHTS)
+        found = judge(wish, self.rules, TO_FREEZE if spec.sets_nothing else RIGHTS)
         return found or Refusal(Layer.ACCESS, f"the rights to {spec.name} have just changed; try again")
 
     def may(

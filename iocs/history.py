@@ -5,10 +5,16 @@ from typing import Any
 import numpy as np
 from caproto.server import pvproperty
 
-from devices.circular_buffer import Points
+from devices.circular_buffer import Points, Stamps
 from gateway.plan.model import PvSpec, Role
 from iocs.channel import Channel
 from iocs.group import DeviceGroup
+
+
+def seconds_of(stamps_ns: Stamps | int) -> Any:
+    """Stamps, or one, as POSIX seconds; for the whole number a double has no place for the last digits."""
+    seconds, nanoseconds = np.divmod(stamps_ns, 1_000_000_000)
+    return seconds + nanoseconds / 1e9
 
 
 class HistoryGroup(DeviceGroup):
@@ -38,8 +44,7 @@ class HistoryGroup(DeviceGroup):
     @history_times.getter
     async def history_times(self, instance: Channel) -> Any:
         """A copy of the stamps."""
-        seconds, nanoseconds = np.divmod(self._points(instance.spec).stamps_ns, 1_000_000_000)
-        return seconds + nanoseconds / 1e9  # of the whole number a double has no place for the last digits
+        return seconds_of(self._points(instance.spec).stamps_ns)
 
     @history_count.getter
     async def history_count(self, instance: Channel) -> Any:

@@ -4,15 +4,15 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from caproto.server import PVGroup, pvproperty
+from caproto.server import PVGroup
 
 from gateway.access.judge import Layer, Refusal
 from gateway.core.ports import Clock
 from gateway.core.write_state import WriteState
 from gateway.plan.model import PvSpec, PvType, Role
 from iocs.channel import Channel
-from iocs.channel_types import CHANNELS, empty_value
 from iocs.guard import RIGHTS_WITHOUT_DEVICE, Guard
+from iocs.own import own_channel
 from iocs.put import Put, PutFailed
 
 _TEXT = 256
@@ -33,19 +33,10 @@ class LeaseGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         self._add("LEASE:LEFT", PvType.DOUBLE, 1, "s", self._left)
 
     def _add(self, suffix: str, kind: PvType, length: int, units: str, get: Callable[[], Any], put: Any = None) -> None:
-        async def getter(_: LeaseGroup, __: Channel) -> Any:
-            return get()
-
-        name = self.prefix + suffix
-        spec = PvSpec(name, Role.READING, kind, length, device="", row=-1, writable=put is not None, units=units)
-        prop = pvproperty(get=getter, put=put, name=suffix, read_only=put is None)
-        pvspec = prop.pvspec._replace(
-            attr=suffix, dtype=CHANNELS[kind], value=empty_value(spec), max_length=length, alarm_group=name,
-            cls_kwargs={"spec": spec, "now": self.clock.now_ns, "writes": self.guard.rules.writes},
-        )  # fmt: skip
-        channel = pvspec.create(self)
-        channel.refresh()
-        self.pvdb[name] = channel
+        spec = PvSpec(
+            self.prefix + suffix, Role.READING, kind, length, device="", row=-1, writable=put is not None, units=units
+        )
+        own_channel(self, spec, get, self.clock.now_ns, put, self.guard.rules.writes)
 
     def _holders(self) -> str:
         now = self.clock.monotonic()

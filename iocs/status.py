@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from caproto.server import pvproperty
 
 from gateway.core.alarm_block import SIZE
-from gateway.core.blocks import AlarmBlock, BasicStatus, DigitalAlarm, evaluate_bits, status_word
+from gateway.core.blocks import AlarmBlock, DigitalAlarm, evaluate_bits, state_of
 from gateway.core.device_info import StatusBit
 from gateway.core.severity import BAD_PLAN, TRIPPED, WRONG_KIND, Alarm, Severity, Stat, worst
 from gateway.core.values import Value
@@ -59,14 +59,10 @@ class StatusGroup(DeviceGroup):
         if value is None or bit is None:
             self._show(channel, None, stamp_ns, alarm)
             return
-        state: bool | None
         if isinstance(value, float) and not math.isfinite(value):
             self._show(channel, None, stamp_ns, WRONG_KIND)
             return
-        if isinstance(value, BasicStatus):
-            state = value.attributes().get(bit.name.lower())
-        else:
-            state = evaluate_bits(status_word(value), 4, (bit,))[0]  # type: ignore[arg-type]  # the word is a scalar
+        state = state_of(bit, value)
         if state is None:
             self._show(channel, None, 0, BAD_PLAN)  # the device lacks the attribute
         else:

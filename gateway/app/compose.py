@@ -13,6 +13,7 @@ from devices.acquisition import Acquisition
 from devices.device import Device
 from devices.feed import Feed
 from devices.feeds import Feeds
+from devices.freezer import Freezer
 from devices.moves import Moves
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.read_now import ReadNow, Wish
@@ -27,13 +28,14 @@ from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
 from gateway.backends.route_stream import Failover
 from gateway.core.errors import Refused
-from gateway.core.ports import Backend, Clock, ReadingSink
+from gateway.core.ports import Backend, Clock
 from gateway.core.route import Names, Route
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings, ClientSettings
 from iocs.fast.server import CaServer
+from iocs.freeze import FreezeGroup
 from iocs.group import Ioc
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
@@ -93,6 +95,7 @@ class Gateway:
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.moves = Moves(self.devices.values(), plan.watches, clock)
+        self.freezer = Freezer(plan, self.table, clock)
         self.store = Store(len(plan.watches))
         self.server: CaServer | None = None
         self.acquisitions: list[Acquisition] = []
@@ -128,13 +131,16 @@ class Gateway:
             self._serving,
             self._ask,
             self.options.fast,
+            self.freezer.slice_of,
             self.metadata.age_of if self.metadata is not None else lambda _: NEVER,
         )
         self.moves.told = _brought(loop, ioc.moved)
         prefix = f"{self.plan.gateway}:"
         self._assemble(push, _brought(loop, ioc.switched))
         own = GatewayGroup(prefix, figures(self, push, publisher), self.clock.now_ns)
-        channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock))
+        freezes = FreezeGroup(prefix, self.freezer, self.guard, self.clock)
+        self.freezer.changed = _brought(loop, freezes.changed)
+        channels = Channels(ioc, own, LeaseGroup(prefix, self.guard, self.clock), freezes)
         if self._names is not None:
             channels.further = self.on_demand = OnDemand(
                 self._names, channels, self._feeds, self.guard, self._reads, self.clock
@@ -165,7 +171,7 @@ class Gateway:
                     Route(names, ()), self.backends, self.clock, self.options.failover, switched
                 )
                 backend = self.routes[names]
-            sinks: list[ReadingSink] = [push, self.moves] if self.moves.concerns(places) else [push]
+            sinks = [push, *(sink for sink in (self.moves, self.freezer) if sink.concerns(places))]
             self.acquisitions.append(Acquisition(backend, self.table, places, sinks, self.clock))
             self._feed_of |= dict.fromkeys(places, self.acquisitions[-1].feed)
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
@@ -221,6 +227,7 @@ class Gateway:
         for writer in self.writers:
             writer.start()
         self._reads.start()
+        self.freezer.start()
         if self.on_demand is not None:
             self._feeds.start()
         if self._refreshing is not None:
@@ -265,6 +272,7 @@ class Gateway:
             self.metadata.close()
         self._feeds.signal_stop()
         self._reads.signal_stop()
+        self.freezer.signal_stop()
         for acquisition in self.acquisitions:
             acquisition.signal_stop()
         for acquisition in self.acquisitions:
@@ -274,6 +282,8 @@ class Gateway:
             log.error("the acquisition on demand does not end")
         for backend in self.backends.values():
             backend.close()
+        if not self.freezer.stop(PATIENCE):
+            log.error("the worker that freezes histories does not end")
         if not self._reads.stop(PATIENCE):
             log.error("the workers that read when asked to do not end")
         if self.guard.journal is not None and not self.guard.journal.stop():

@@ -20,7 +20,8 @@ def count_pvs(plan: Plan) -> int:
     for device in plan.devices.values():
         kinds = tuple(plan.watches[row].kind for row in device.rows())
         values = device.reading_row >= 0, device.setting_row >= 0
-        shape = (values, kinds, device.writable, len(device.info.bits), bool(device.info.commands))
+        has = bool(device.info.commands), device.name in plan.frozen
+        shape = (values, kinds, device.writable, len(device.info.bits), has)
         if shape not in counts:
             counts[shape] = sum(1 for _ in family(plan, device))
         total += counts[shape]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.config.backend_url import BackendUrl
+from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.models import Auth, DeviceEntry
 from gateway.core.drf import DataRequest
@@ -58,6 +59,16 @@ class OnDemandConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeConfig:
+    """One trigger, and the histories that it freezes."""
+
+    name: str
+    section: FreezeSection
+    file: str
+    line: int  # from 1; 0 when it has none
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that was configured. `notes` say, one sentence each, what is accepted but will not work as written."""
 
@@ -68,3 +79,4 @@ class Config:
     devices: tuple[DeviceConfig, ...]
     notes: tuple[str, ...] = ()
     on_demand: OnDemandConfig | None = None
+    freezes: tuple[FreezeConfig, ...] = ()

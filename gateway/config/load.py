@@ -1,12 +1,14 @@
 """load: the text of a configuration, the environment and a way to read includes -> Config, or every error at once."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import ValidationError
 
 from gateway.config.backend_url import SCHEMES, BackendUrl
-from gateway.config.config import BackendConfig, Config, DeviceConfig, MetadataConfig, OnDemandConfig
+from gateway.config.config import BackendConfig, Config, DeviceConfig, FreezeConfig, MetadataConfig, OnDemandConfig
 from gateway.config.entries import Entries
+from gateway.config.freeze_section import FreezeSection
 from gateway.config.models import (
     ConfigFile,
     ConfirmSection,
@@ -16,7 +18,7 @@ from gateway.config.models import (
     OnDemandSection,
     ReadWrite,
 )
-from gateway.config.problems import ConfigErrors, Path, Places, problems_of, raise_all
+from gateway.config.problems import SHORT_NAME, ConfigErrors, Path, Places, problems_of, raise_all
 from gateway.config.source import override, read_csv, read_yaml
 from gateway.core.errors import BadConfig, BadInput
 from gateway.core.route import Route
@@ -64,10 +66,11 @@ class _Loading:
         entries = Entries(backends, names, self.places)
         devices = tuple(self._devices(listed, entries))
         on_demand = self._on_demand(sections.on_demand, entries) if sections and sections.on_demand else None
+        freezes = tuple(self._freezes(sections.freeze)) if sections else ()
         raise_all(self.problems)
         assert sections is not None  # or there was a problem
         notes = (*self._not_built(sections), *(str(note) for note in entries.notes.values()))
-        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand)
+        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand, freezes)
 
     def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
         try:
@@ -107,6 +110,17 @@ class _Loading:
         allow, deny = (tuple(pattern.upper() for pattern in words) for words in (section.allow, section.deny))
         route = Route(device.route.read, ())
         return OnDemandConfig(allow, deny, section.linger, route, device.request.event, section.most)
+
+    def _freezes(self, sections: Mapping[str, FreezeSection]) -> Iterator[FreezeConfig]:
+        for name, section in sections.items():
+            if re.fullmatch(SHORT_NAME, name) is None:
+                reason = "its name is 1 to 20 letters, digits, '_' and '-'"
+                self.problems.append(self.places.problem(("freeze", name), reason))
+            elif section.when is not None and section.event is not None:
+                reason = "has both 'when' and 'event'; leave one out, or make two of it"
+                self.problems.append(self.places.problem(("freeze", name), reason))
+            else:
+                yield FreezeConfig(name, section, *self.places.of(("freeze", name)))
 
     def _backends(self, sections: ConfigFile) -> dict[str, BackendConfig]:
         found = {}

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gateway.config.commands import COMMANDS
+from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
 from gateway.config.scalars import Names, Section, Url, Words, words
@@ -221,6 +222,7 @@ class ConfigFile(Section):
     devices: tuple[DeviceEntry | IncludeEntry, ...] = ()
     on_demand: OnDemandSection | None = None
     history: HistorySection | None = None
+    freeze: dict[str, FreezeSection] = Field(default={}, description="triggers by name, and what they freeze")
 
 
 def json_schema() -> dict[str, object]:

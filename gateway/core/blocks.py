@@ -123,6 +123,15 @@ def evaluate_bits(word: int, length: int, definitions: Sequence[StatusBit]) -> t
     return tuple((~straight if bit.invert else straight) & bit.mask == bit.match for bit in definitions)
 
 
+def state_of(bit: StatusBit, value: object) -> bool | None:
+    """The state of one bit in a STATUS, structured or as a word; None where the device lacks it, or it is unknown."""
+    if isinstance(value, BasicStatus):
+        return value.attributes().get(bit.name.lower())
+    if not isinstance(value, float) or value - value != 0:
+        return None
+    return evaluate_bits(status_word(value), 4, (bit,))[0]
+
+
 def basic_status(word: int, length: int, definitions: Sequence[StatusBit]) -> BasicStatus:
     """The standard attributes among the definitions."""
     standard = [bit for bit in definitions if bit.order < len(ATTRIBUTES)]

@@ -15,6 +15,7 @@ from gateway.core.drf_events import DrfEvent, parse_event
 from gateway.core.errors import BadConfig, BadInput
 from gateway.core.route import Names
 from gateway.plan.family import family, member
+from gateway.plan.freezes import freeze_of, notes_of
 from gateway.plan.known import known
 from gateway.plan.limits import limits
 from gateway.plan.model import Confirm, DevicePlan, Kind, Plan, Watch
@@ -33,7 +34,16 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
     plan = Plan(section.name, section.writes, section.buffer, tuple(building.watches), building.devices)
     building.check_collisions(plan)
     raise_all(building.problems)
-    return plan, building.warnings
+    freezes = []
+    for freeze in config.freezes:
+        try:
+            freezes.append(freeze_of(freeze, plan))
+            building.warnings += notes_of(freezes[-1], plan)
+        except BadConfig as problem:
+            building.problems.append(problem)
+    raise_all(building.problems)
+    frozen = frozenset(name for freeze in freezes for name in freeze.devices)
+    return replace(plan, freezes=tuple(freezes), frozen=frozen), building.warnings
 
 
 _Key: TypeAlias = tuple[Names, str, Kind, int, float | None]  # backends, key of the request, kind, length, stale after

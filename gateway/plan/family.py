@@ -198,6 +198,13 @@ def _history(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     yield values
     yield _plain(device, Role.HISTORY_TIMES, PvType.DOUBLE, plan.buffer, row, "s", 6)
     yield _plain(device, Role.HISTORY_COUNT, PvType.LONG, row=row)
+    if device.name in plan.frozen:  # as many again may come after the trigger
+        yield replace(values, name=f"{device.name}:{Role.FROZEN_VALUES.value}", role=Role.FROZEN_VALUES,
+                      length=2 * plan.buffer)  # fmt: skip
+        yield _plain(device, Role.FROZEN_TIMES, PvType.DOUBLE, 2 * plan.buffer, row, "s", 6)
+        yield _plain(device, Role.FROZEN_COUNT, PvType.LONG, row=row)
+        yield _plain(device, Role.FROZEN_AT, PvType.DOUBLE, row=row, units="s", precision=6)
+        yield _plain(device, Role.FROZEN_BY, PvType.STRING, row=row)
 
 
 def _write(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
@@ -232,7 +239,7 @@ def _gateway(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
     yield _plain(device, Role.DROPS, PvType.LONG)
     if device.rows():
         yield _plain(device, Role.STALE, PvType.ENUM, labels=("fresh", "stale"))
-        yield replace(_plain(device, Role.READ_NOW, PvType.LONG), writable=True)
+        yield replace(_plain(device, Role.READ_NOW, PvType.LONG), writable=True, sets_nothing=True)
         yield _plain(device, Role.READ_NOW_MESSAGE, PvType.TEXT, _MESSAGE)
 
 

@@ -12,6 +12,7 @@ from gateway.access.step import NO_LIMIT, StepLimit
 from gateway.core.device_info import DeviceInfo, StatusBit
 from gateway.core.drf import DataRequest, Property
 from gateway.core.route import Names, Route
+from gateway.plan.trigger import FreezePlan
 
 
 class Kind(Enum):
@@ -41,6 +42,11 @@ class Role(Enum):
     HISTORY_VALUES = "HIST:V"
     HISTORY_TIMES = "HIST:T"
     HISTORY_COUNT = "HIST:N"
+    FROZEN_VALUES = "HIST:FRZ:V"
+    FROZEN_TIMES = "HIST:FRZ:T"
+    FROZEN_COUNT = "HIST:FRZ:N"
+    FROZEN_AT = "HIST:FRZ:TIME"
+    FROZEN_BY = "HIST:FRZ:BY"
     WRITE_STATE = "WR:STATE"
     WRITE_MESSAGE = "WR:MSG"
     WRITE_WHO = "WR:WHO"
@@ -116,6 +122,7 @@ class PvSpec:
     drive_low: float = float("nan")  # limits of a put
     drive_high: float = float("nan")
     description: str = ""
+    sets_nothing: bool = False  # of a device: a put to it is no setting, and is judged apart
 
     @property
     def level(self) -> int:
@@ -167,3 +174,5 @@ class Plan:
     buffer: int  # depth of the circular buffers, in readings
     watches: tuple[Watch, ...]
     devices: Mapping[str, DevicePlan] = field(default_factory=dict)  # by name
+    freezes: tuple[FreezePlan, ...] = ()
+    frozen: frozenset[str] = frozenset()  # names of devices that one of them keeps

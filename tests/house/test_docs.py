@@ -27,6 +27,7 @@ from gateway.app.rules import rules_of
 from gateway.config import gateway_section, models
 from gateway.config.backend_url import BackendUrl
 from gateway.config.config import MetadataConfig
+from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.load import load
 from gateway.config.scalars import Section
@@ -320,7 +321,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
     "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
     "An entry of `commands`:": models.CommandSection, "## on_demand": models.OnDemandSection,
-    "## history": models.HistorySection,
+    "## history": models.HistorySection, "## freeze": FreezeSection,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from devices.device import Device
 from devices.feed import Feed
+from devices.freezer import Freezer
 from devices.moves import Moves
 from devices.queues import PendingSetting, PullQueue, PushQueue
 from devices.read_now import ReadNow
@@ -35,6 +36,7 @@ from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
+from iocs.freeze import FreezeGroup
 from iocs.group import Ioc
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
@@ -112,6 +114,7 @@ class Serving:
         self.serves = "a"  # what :GW:BACKEND shows
         self.pull = PullQueue(100, taken=self._taken)
         self.moves = Moves(self.devices.values(), plan.watches, self.clock)
+        self.freezer = Freezer(plan, self.table, self.clock)
         self.writers = SettingsWorkers(
             self.backend, self.pull, self.devices, self.clock, 2, fetch=self.fetch, moves=self.moves
         )
@@ -164,6 +167,7 @@ class Serving:
         news = self.table.accept(batch, np.arange(len(self.table)))
         self.push.put(news)
         self.moves.put(news)
+        self.freezer.put(news)
 
     def settle(self) -> None:
         """Wait until all that was brought has been published."""
@@ -208,12 +212,16 @@ class Serving:
             lambda _: self.serves,
             partial(self.reads.ask, self.feed),
             self.fast,
+            self.freezer.slice_of,
         )
         self.moves.told = lambda *moved: self._tell(partial(self.ioc.moved, *moved))
+        freezes = FreezeGroup("GW1:", self.freezer, self.guard, self.clock)
+        self.freezer.changed = lambda: self._tell(freezes.changed)
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
-        self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock))
+        self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock), freezes)
         self.writers.start()
         self.reads.start()
+        self.freezer.start()
         try:
             await serve(
                 self.channels, self.store, self.publisher, self.settings, self._begin, self._stop, self._end_writers
@@ -222,6 +230,7 @@ class Serving:
             self.push.close()
             await asyncio.to_thread(self.writers.stop, PATIENCE)
             await asyncio.to_thread(self.reads.stop, PATIENCE)
+            await asyncio.to_thread(self.freezer.stop, PATIENCE)
             self.tasks_left = len(asyncio.all_tasks()) - 1
 
     async def _begin(self, server: CaServer) -> None:

@@ -1,0 +1,32 @@
+"""The gateway's own PVs, which belong to no device: each is asked for when somebody reads it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from caproto.server import PVGroup, pvproperty
+
+from gateway.plan.model import PvSpec
+from iocs.channel import Channel
+from iocs.channel_types import CHANNELS, empty_value
+
+
+def own_channel(
+    group: PVGroup, spec: PvSpec, get: Callable[[], Any], now: Callable[[], int], put: Any = None, writes: bool = False
+) -> Channel:
+    """Make the PV and put it into the group; `put` is a coroutine of group, channel and (value, Put)."""
+
+    async def getter(_: PVGroup, __: Channel) -> Any:
+        return get()
+
+    prop = pvproperty(get=getter, put=put, name=spec.name, read_only=put is None)
+    options: dict[str, Any] = {"spec": spec, "now": now, "writes": writes}
+    if spec.labels:
+        options["enum_strings"] = spec.labels
+    pvspec = prop.pvspec._replace(
+        attr=spec.name, dtype=CHANNELS[spec.type], value=empty_value(spec), max_length=spec.length,
+        alarm_group=spec.name, cls_kwargs=options,
+    )  # fmt: skip
+    channel: Channel = pvspec.create(group)
+    channel.refresh()
+    group.pvdb[spec.name] = channel
+    return channel

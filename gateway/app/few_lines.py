@@ -5,7 +5,7 @@ import logging
 MOST = 10  # lines of one cause in a minute
 WINDOW = 60.0  # s
 CLIENTS = (  # loggers that write what clients bring about
-    "acgate.circuit", "acgate.server", "acgate.search", "acgate.ondemand",
+    "acgate.circuit", "acgate.puts", "acgate.server", "acgate.search", "acgate.ondemand",
     "gateway.backends.dpm_describe", "gateway.backends.dmq_describe",
 )  # fmt: skip
 

@@ -136,6 +136,7 @@ class Outbox:
         self._output: list[bytes | bytearray] = []
         self._waiting = 0  # bytes in _output
         self._flushing = False  # the loop will call `flush`
+        self.corked = False  # who writes now will flush
         self._tables: dict[int, RowTable] = {}  # by DBR type
         self._dirty: dict[Sink, None] = {}  # sinks with news that a slow client has not got, oldest first
 
@@ -148,7 +149,7 @@ class Outbox:
         """Queue bytes; all of one tick leave in one write."""
         if self.gone:
             return
-        if not self._flushing:
+        if not self._flushing and not self.corked:
             self._flushing = True
             self.loop.call_soon(self._flush_later)
         self._queue(data)

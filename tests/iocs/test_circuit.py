@@ -409,7 +409,7 @@ def test_channels_that_come_and_go_leave_no_ids_behind() -> None:
         for _ in range(300):
             client.clear(client.create("M:OUTTMP"))
         (circuit,) = served.server.circuits
-        assert len(circuit._row_of) <= 128
+        assert len(circuit._clients.rows) <= 128
         served.bring((0, 1.5))
         served.settle()
         assert client.get(kept) == 1.5

@@ -3,8 +3,8 @@
 import logging
 import math
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -133,6 +133,7 @@ class PendingSetting:
     who: str  # user@host
     done: Callable[[WriteOutcome], None]
     id: str = ""  # of the put, in log lines
+    client: Hashable = None  # whose it is
     left: Callable[[], float] = field(default=lambda: math.inf)  # s for which it may be sent; asked when it is its turn
     _begun: bool = field(default=False, init=False)
     _answered: bool = field(default=False, init=False)
@@ -177,17 +178,23 @@ class PullQueue:
 
     Order is kept per device; a device is given to one worker at a time, and devices that wait take turns. Full
     means `bound` settings wait, or `device_bound` of one device (half of the bound when not given), so that one
-    slow device does not use up all places. `taken` is called for each setting that was taken, before any
-    worker can see it; it must not block.
+    slow device does not use up all places, or `client_bound` of one client. `taken` is called for each setting that
+    was taken, before any worker can see it; it must not block.
     """
 
     def __init__(
-        self, bound: int, device_bound: int | None = None, taken: Callable[[PendingSetting], None] = _ignore
+        self,
+        bound: int,
+        device_bound: int | None = None,
+        taken: Callable[[PendingSetting], None] = _ignore,
+        client_bound: int | None = None,
     ) -> None:
         self._changed = threading.Condition()
         self._bound = bound
         self._device_bound = (bound + 1) // 2 if device_bound is None else device_bound
         self._taken = taken
+        self._client_bound = bound if client_bound is None else client_bound
+        self._of_client: Counter[Hashable] = Counter()  # settings that wait, of clients that have any
         self._waiting: dict[str, deque[PendingSetting]] = {}
         self._ready: deque[str] = deque()  # devices with settings, none in work
         self._in_work: dict[str, PendingSetting] = {}
@@ -215,12 +222,13 @@ class PullQueue:
         """Take a setting, or raise Refused at once: it is full or closed, and `done` will not be called."""
         with self._changed:
             line = self._waiting.get(pending.device, ())
-            if reason := self._why_not(pending.device, len(line)):
+            if reason := self._why_not(pending, len(line)):
                 self._refused += 1
                 raise Refused(reason)
             self._taken(pending)
             self._waiting.setdefault(pending.device, deque()).append(pending)
             self._count += 1
+            self._of_client[pending.client] += 1
             self._high_water = max(self._high_water, self._count)
             if not line and pending.device not in self._in_work:
                 self._ready.append(pending.device)
@@ -243,6 +251,7 @@ class PullQueue:
             if not line:
                 del self._waiting[device]
             self._count -= 1
+            self._leave(pending.client)
             self._in_work[device] = pending
             return pending
 
@@ -269,18 +278,26 @@ class PullQueue:
         for pending in left:
             pending.answer(outcome)
 
-    def _why_not(self, device: str, line: int) -> str:
+    def _leave(self, client: Hashable) -> None:
+        self._of_client[client] -= 1
+        if not self._of_client[client]:
+            del self._of_client[client]
+
+    def _why_not(self, pending: PendingSetting, line: int) -> str:
         if self._closed:
             return "the gateway is ending and takes no more settings"
         if self._count >= self._bound:
             return f"{self._count} settings wait already; try again later"
         if line >= self._device_bound:
-            return f"{line} settings of {device} wait already; try again later"
+            return f"{line} settings of {pending.device} wait already; try again later"
+        if (of_client := self._of_client[pending.client]) >= self._client_bound:
+            return f"{of_client} settings of this client wait already; try again later"
         return ""
 
     def _clear(self) -> Iterator[PendingSetting]:
         for line in self._waiting.values():
             yield from line
         self._waiting.clear()
+        self._of_client.clear()
         self._ready.clear()
         self._count = 0

@@ -24,6 +24,8 @@ class CaSettings:
     largest: int  # bytes of one message
     circuits: int = 1000  # of all clients
     circuits_per_address: int = 200
+    circuits_per_second: int = 500  # new ones of one address; 0 for no limit
+    searches_per_second: int = 100_000  # names of one address, over UDP; 0 for no limit
     channels: int = 60_000  # of one circuit
     monitors: int = 60_000  # of one circuit
     largest_value: int | None = None  # bytes of values in one message to a client; None for no limit

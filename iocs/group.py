@@ -98,7 +98,9 @@ class Ioc:
             with contextlib.suppress(RuntimeError):  # the loop has ended: the client is gone, too
                 loop.call_soon_threadsafe(done, outcome)
 
-        pending = PendingSetting(setting, device.name, put.who, tell, judged.id, partial(self.guard.left, put))
+        pending = PendingSetting(
+            setting, device.name, put.who, tell, judged.id, put.circuit, partial(self.guard.left, put)
+        )
         try:
             self.write(pending)
         except Refused as full:

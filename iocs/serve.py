@@ -1,8 +1,10 @@
 """The life of the Channel Access side on its loop: start, say when ready, publish, sample, end cleanly."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from iocs.channel import Channel
@@ -13,6 +15,8 @@ from iocs.publisher import Publisher
 from iocs.store import Store
 
 log = logging.getLogger("acgate.serve")
+clients = logging.getLogger("acgate.server")  # of what clients bring about: a few lines are enough
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 SAMPLE_PERIOD = 1.0  # s between two looks at figures that clients monitor
 
 
@@ -30,6 +34,7 @@ async def serve(
     `ready` is awaited once everything listens, `ending` before the circuits are closed. Raises PortTaken where the
     port is in use, and what `ready` raises.
     """
+    asyncio.get_running_loop().set_exception_handler(partial(_told, stop))
     server = CaServer(channels, store, settings)
     await server.start()
     try:
@@ -44,6 +49,17 @@ async def serve(
     finally:
         await ending()
         await server.stop()
+
+
+def _told(stop: asyncio.Event, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody awaits. No file left for another circuit is no fault of ours, and asyncio tries again in a second."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        clients.warning("no further circuit can be taken (%s); those that are open are served", error)
+    elif isinstance(error, ValueError) and stop.is_set():
+        log.debug("asyncio tried a socket again that was closed meanwhile: %s", error)
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _sample(channels: Channels, publisher: Publisher) -> None:

@@ -70,6 +70,10 @@ class Options:
     access_path: Path | None = None  # the access security file, looked at again and again
     most_waiting: int = 10_000  # settings that may wait per route
     client: ClientSettings = field(default_factory=lambda: ClientSettings(()))  # to look for inputs of the access file
+    most_waiting_of_client: int = 2000  # of one client
+    client: ClientSettings = field(
+        default_factory=lambda: ClientSettings(())
+    )  # where inputs of the access file are looked for
 
 
 class Gateway:
@@ -175,7 +179,9 @@ class Gateway:
             self.acquisitions.append(Acquisition(backend, self.table, places, sinks, self.clock))
             self._feed_of |= dict.fromkeys(places, self.acquisitions[-1].feed)
         for route in dict.fromkeys(d.plan.route for d in self.devices.values() if d.plan.writable and self.plan.writes):
-            self._pull[route] = queue = PullQueue(self.options.most_waiting, taken=self._taken)
+            self._pull[route] = queue = PullQueue(
+                self.options.most_waiting, taken=self._taken, client_bound=self.options.most_waiting_of_client
+            )
             backend = self.backends[route.names[0]]
             if len(route.names) > 1:
                 backend = RouteBackend(route, self.backends, self.clock, self.options.failover)

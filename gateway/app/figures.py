@@ -83,6 +83,7 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
         "WRITES": lambda: int(served.plan.writes),
         "CLIENTS": circuits,
         "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
+        "SEARCHES:REFUSED": lambda: served.server.searches.refused & WRAP if served.server else 0,  # datagrams
         "ACCESS:STATE": lambda: served.access.state if served.access else "none",
         "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
         "ACCESS:INVALID": lambda: ", ".join(served.access.invalid()) if served.access else "",  # inputs

@@ -54,6 +54,8 @@ def gateway_of(
             settings,
             circuits=limits.circuits,
             circuits_per_address=limits.circuits_per_address,
+            circuits_per_second=limits.circuits_per_second,
+            searches_per_second=limits.searches_per_second,
             channels=limits.channels,
             monitors=limits.monitors,
             largest=limits.message or settings.largest,
@@ -67,7 +69,7 @@ def gateway_of(
         if journal is not None:
             journal.start()
         client = client_settings(environment, socket.gethostname())
-        options = Options(section.fast, when, access, limits.puts_waiting, client)
+        options = Options(section.fast, when, access, limits.puts_waiting, limits.puts_waiting_per_client, client)
         refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
         names = source_of(config, backends, metadata, clock, when)
         return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)

@@ -29,8 +29,13 @@ class LimitsSection(Section):
     puts_per_pv: int = Field(default=500, ge=0, description="puts to one PV in any second")
     puts_total: int = Field(default=10_000, ge=0, description="puts to the gateway in any second")
     puts_waiting: int = Field(default=10_000, ge=1, description="puts that may wait for one route")
+    puts_waiting_per_client: int = Field(default=2000, ge=1, description="of these, puts of one client")
     circuits: int = Field(default=1000, ge=1, description="TCP circuits of all clients")
     circuits_per_address: int = Field(default=200, ge=1, description="TCP circuits of one address")
+    circuits_per_second: int = Field(default=500, ge=0, description="new circuits of one address in any second")
+    searches_per_second: int = Field(
+        default=100_000, ge=0, description="names that one address may search for over UDP in any second"
+    )
     channels: int = Field(default=60_000, ge=1, description="channels of one circuit")
     monitors: int = Field(default=60_000, ge=1, description="subscriptions of one circuit")
     message: int = Field(

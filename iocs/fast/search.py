@@ -6,26 +6,29 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+from gateway.access.budget import Budget
 from iocs.environment import Address
 from iocs.fast import messages as ca
 
 log = logging.getLogger("acgate.search")
+NAME = 40  # bytes of a datagram that count as one name: a header, and what names of ACNET take
 FIRST_PERIOD = 0.02  # s between the first two beacons; it doubles up to the longest
 
 
 class SearchResponder(asyncio.DatagramProtocol):
     """Answers searches that arrive at one interface; every other datagram is ignored."""
 
-    def __init__(self, port: int, known: Callable[[str], bool], welcome: Callable[[str], bool]) -> None:
-        self.port, self.known, self.welcome = port, known, welcome
+    def __init__(self, port: int, known: Callable[[str], bool], welcome: Callable[[str], bool], budget: Budget) -> None:
+        self.port, self.known, self.welcome, self.budget = port, known, welcome, budget
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to answer through it."""
         self.transport = cast(asyncio.DatagramTransport, transport)
+        self.loop = asyncio.get_running_loop()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Answer what is known; silence says that it is not."""
-        if self.welcome(addr[0]):
+        """Answer what is known; silence says that it is not, or that the address searches for too much."""
+        if self.welcome(addr[0]) and self.budget.take(addr[0], 1 + len(data) // NAME, self.loop.time()):
             reply = ca.search_replies(data, self.port, self.known)
             if reply:
                 self.transport.sendto(reply, addr)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Protocol
 
+from gateway.access.budget import Budget
 from gateway.access.judge import Refusal
 from gateway.core.errors import AcgateError
 from iocs.environment import CaSettings
@@ -69,6 +70,7 @@ class CaServer:
         self.largest_value = settings.largest_value
         self.circuits: set[Circuit] = set()
         self.refused = 0  # circuits, since the start
+        self.searches, self._opening = Budget(settings.searches_per_second), Budget(settings.circuits_per_second)
         self.find, self.known, self.denied = channels.find, channels.known, channels.denied
         self.settling: Callable[[str], asyncio.Future[None] | None] = channels.settling
         self.rights = channels.rights
@@ -90,7 +92,7 @@ class CaServer:
                 except OSError:
                     link.close()
                     raise
-                responder = SearchResponder(port, self.known, self.welcome)
+                responder = SearchResponder(port, self.known, self.may_search, self.searches)
                 self._searches.append(await open_search(interface, port, responder))
         except OSError as error:
             await self.stop()
@@ -156,10 +158,20 @@ class CaServer:
         allowed = self.settings.allowed
         return not allowed or any(ipaddress.IPv4Address(address) in network for network in allowed)
 
+    def may_search(self, address: str) -> bool:
+        """Whether a client of this address is answered: who finds a server that takes no circuit tries for ever."""
+        if not self.welcome(address):
+            return False
+        return len(self.circuits) < self.settings.circuits or any(one.address == address for one in self.circuits)
+
     def opened(self, circuit: Circuit) -> bool:
         """Count a new circuit; False refuses it."""
         if not self.welcome(circuit.address):
             log.warning("circuit of %s refused: not in gateway.allow", circuit.peer)
+            return False
+        if not self._opening.take(circuit.address, 1, circuit.loop.time()):
+            self.refused += 1
+            log.warning("circuit of %s refused: more than limits.circuits_per_second", circuit.peer)
             return False
         same = sum(other.address == circuit.address for other in self.circuits)
         if len(self.circuits) >= self.settings.circuits or same >= self.settings.circuits_per_address:

@@ -31,6 +31,9 @@ def test_what_is_limited_has_defaults_that_are_safe_and_roomy() -> None:
     limits = GatewaySection().limits
     assert (2000, 500, 10_000) == (limits.puts_per_client, limits.puts_per_pv, limits.puts_total)
     assert (1000, 200) == (limits.circuits, limits.circuits_per_address)
+    assert (500, 100_000) == (limits.circuits_per_second, limits.searches_per_second)
+    assert (10_000, 2000) == (limits.puts_waiting, limits.puts_waiting_per_client)
+    assert (60_000, 60_000, 0) == (limits.channels, limits.monitors, limits.message)
 
 
 def test_a_journal_needs_a_file() -> None:

@@ -2,6 +2,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -253,6 +254,24 @@ def test_a_full_queue_refuses_at_once_and_a_device_cannot_take_all_places() -> N
         pull.put(asker.pending("C:THREE"))
     assert (pull.waiting, pull.high_water, pull.refused) == (3, 3, 2)
     assert asker.answers.empty()
+
+
+def test_one_client_cannot_take_all_places_and_has_them_again_when_its_settings_have_left() -> None:
+    pull, asker = PullQueue(10, client_bound=2), Asker()
+
+    def put(client: str, device: str) -> None:
+        pull.put(replace(asker.pending(device), client=client))
+
+    put("greedy", "A:ONE")
+    put("greedy", "B:TWO")
+    with pytest.raises(Refused, match="2 settings of this client wait already"):
+        put("greedy", "C:THREE")
+    put("modest", "C:THREE")
+    assert pull.get(5) is not None
+    put("greedy", "D:FOUR")
+    with pytest.raises(Refused, match="of this client"):
+        put("greedy", "E:FIVE")
+    pull.close()
 
 
 def test_a_device_may_take_half_of_the_places_when_nothing_else_is_said() -> None:

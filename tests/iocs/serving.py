@@ -58,7 +58,7 @@ SECONDS = 1_700_000_000 - 631_152_000  # of STAMP, since 1990
 
 def ca_settings(**changes: object) -> CaSettings:
     """Settings of a server on a free port that announces itself to nobody."""
-    plain = CaSettings(free_port(), ("127.0.0.1",), (), 15.0, frozenset(), (), 100_000)
+    plain = CaSettings(free_port(), ("127.0.0.1",), (), 15.0, frozenset(), (), 100_000, circuits_per_second=0)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 

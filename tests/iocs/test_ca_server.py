@@ -1,6 +1,7 @@
 """The server as a whole: ports, searches, who is welcome, and the end."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.core.status import OK
 from gateway.core.values import Outcome, Setting, SettingResult
+from gateway.runtime.worker import Worker
 from iocs.environment import Network
 from iocs.fast import server as server_module
 from iocs.fast.search import send_beacons
@@ -19,6 +21,7 @@ from tests.plan.planning import planned
 from tests.support import ca_client as ca
 from tests.support.ca_client import CaClient
 from tests.support.leaks import no_leaks as no_leaks
+from tests.support.processes import until
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -204,6 +207,21 @@ def test_a_client_that_takes_nothing_and_one_that_says_nothing_are_dropped(monke
         bystander.settle()
 
 
+def test_a_client_that_vanished_is_noticed_by_its_silence() -> None:
+    """users.md 1.9: probes after 15 s, every 5 s, three times: gone within 60 s."""
+    asked = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    with Serving(planned(READING)) as served, served.client() as client:
+        client.settle()
+
+        def options() -> tuple[int, ...]:
+            (circuit,) = served.server.circuits
+            link = circuit.transport.get_extra_info("socket")
+            kept = link.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            return (kept, *(link.getsockopt(socket.IPPROTO_TCP, option) for option in asked))
+
+        assert served.on_loop(options) == (1, 15, 5, 3)
+
+
 def test_a_client_that_hangs_up_at_once_does_no_harm() -> None:
     with Serving(planned(READING)) as served:
         for _ in range(200):
@@ -217,6 +235,81 @@ def test_a_client_that_hangs_up_at_once_does_no_harm() -> None:
                 if served.on_loop(lambda: len(served.server.circuits)) == 1:
                     break
         assert 1 >= served.on_loop(lambda: len(served.server.circuits))
+
+
+def test_an_address_opens_so_many_circuits_in_a_second_and_others_are_served_meanwhile() -> None:
+    with Serving(planned(READING), ca_settings(circuits_per_second=5)) as served:
+        served.on_loop(lambda: None)
+        refused = 0
+        for _ in range(50):
+            with CaClient(served.port, hello=False) as client:
+                client.send(ca.pack(0, 0, 13))
+                try:
+                    client.take(0)
+                except ConnectionError:
+                    refused += 1
+                    break
+        assert refused
+        assert 1 == served.on_loop(lambda: served.server.refused)
+        with contextlib.closing(socket.socket()) as link:  # another address of this machine
+            link.bind(("127.0.0.2", 0))
+            link.settimeout(ca.PATIENCE)
+            link.connect(("127.0.0.1", served.port))
+            assert link.recv(16)
+        assert until(lambda: greeted(served.port), ca.PATIENCE)  # in the next second
+
+
+def greeted(port: int) -> bool:
+    with CaClient(port, hello=False) as client:
+        try:
+            client.take(0)
+        except ConnectionError:
+            return False
+    return True
+
+
+def flood(port: int, names: int) -> None:
+    """Searches for so many names that nobody has, from an address of their own, as fast as they go."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.bind(("127.0.0.9", 0))
+        for start in range(0, names, 25):
+            asked = [ca.pack(6, 5, 13, n, n, f"Q:X{n:05d}".encode() + b"\0") for n in range(start, start + 25)]
+            link.sendto(ca.pack(0, 0, 13) + b"".join(asked), ("127.0.0.1", port))
+
+
+def test_a_flood_of_searches_for_unknown_names_makes_nothing_and_others_find_theirs() -> None:
+    with Serving(planned(READING)) as served:
+        kept = served.on_loop(lambda: (len(asyncio.all_tasks()), len(list(served.channels.made))))
+        storm = Worker("storm", lambda _: flood(served.port, 50_000), lambda _: None)
+        storm.start()
+        for _ in range(20):
+            assert until(lambda: len(ca.search(served.port, ["M:OUTTMP"], wait=1.0)) == 2, ca.PATIENCE)
+        assert storm.stop(ca.PATIENCE * 3)
+        assert kept == served.on_loop(lambda: (len(asyncio.all_tasks()), len(list(served.channels.made))))
+
+
+def test_who_could_not_connect_finds_nothing_until_there_is_room() -> None:
+    """users.md 2.10: a server that answers searches and takes no circuit hangs displays."""
+    with Serving(planned(READING), ca_settings(circuits=1)) as served:
+        assert len(ca.search(served.port, ["M:OUTTMP"])) == 2
+        with contextlib.closing(socket.socket()) as link:  # of another address: whoever has a circuit may search on
+            link.bind(("127.0.0.2", 0))
+            link.connect(("127.0.0.1", served.port))
+            assert link.recv(16)
+            assert [] == ca.search(served.port, ["M:OUTTMP"], wait=0.1)
+        assert until(lambda: len(ca.search(served.port, ["M:OUTTMP"], wait=0.1)) == 2, ca.PATIENCE)
+        with served.client() as client:
+            client.settle()
+            assert len(ca.search(served.port, ["M:OUTTMP"])) == 2
+
+
+def test_an_address_searches_for_so_many_names_in_a_second_and_others_find_theirs() -> None:
+    with Serving(planned(READING), ca_settings(searches_per_second=100)) as served:
+        for _ in range(3):
+            flood(served.port, 1000)
+        assert len(ca.search(served.port, ["M:OUTTMP"])) == 2
+        assert served.on_loop(lambda: served.server.searches.refused) >= 60
+        assert until(lambda: len(ca.search(served.port, ["M:OUTTMP"], wait=0.2)) == 2, ca.PATIENCE)
 
 
 def test_beacons_are_counted_and_come_ever_less_often() -> None:

@@ -196,6 +196,22 @@ def test_arrays_of_none_one_and_a_million_elements_are_sent_whole(length: int) -
         assert np.array_equal(np.arange(float(length)), np.frombuffer(found.payload, ">f8"))
 
 
+def test_one_client_has_several_circuits_and_a_million_elements_on_one_of_them() -> None:
+    """users.md 2.6: Phoebus asks for large arrays over a second circuit, of lower priority."""
+    million = '{device: "N:H801[0:999999]", properties: [reading], name: "N:H801"}'
+    with connected(million, READING) as (served, normal), served.client() as low:
+        low.send(ca.pack(0, 10, 13))  # the priority stands where other messages have their type
+        served.bring((0, np.arange(1_000_000.0)), (1, 1.5))
+        large, small = low.create("N:H801"), normal.create("M:OUTTMP")
+        number, heartbeat = low.ask_subscription(large, ca.DOUBLE, mask=1), normal.subscribe(small)
+        assert normal.update(heartbeat).value == 1.5
+        for value in range(5):
+            served.bring((0, np.full(1_000_000, float(value))), (1, float(value)))
+            assert normal.update(heartbeat).value == value
+        assert len(low.take(1, p2=number).payload) == 8_000_000
+        assert low.get(low.create("M:OUTTMP")) == 4.0
+
+
 def test_more_than_the_largest_array_is_refused_with_a_status() -> None:
     with connected(ARRAY, largest_value=39) as (served, client):
         channel = client.create("B:IRMS06")

@@ -134,6 +134,31 @@ def test_ophyd_async_refuses_a_type_that_the_pv_has_not(used: dict[str, Json]) -
     assert "has choices ('off', 'on')" in said["wrong_labels"]
 
 
+def test_ophyd_async_takes_exactly_the_types_that_fit(demo: Running, demo_site: Site) -> None:
+    """users.md 2.14: a scaled reading is never a LONG by accident, labels are exact, states of two may be bool."""
+    del demo
+    found = demo_site.client("types_ophyd_async").result()["found"]
+
+    assert found == {
+        "number": ["float"],
+        "word": ["int"],
+        "bit": ["str", "bool", "Bit"],
+        "command": ["str", "SomeCommands", "AllCommands"],
+        "text": ["str"],
+        "string": ["str"],
+        "array": ["float64 array"],
+    }
+
+
+def test_pyepics_and_aioca_work_in_one_process(demo: Running, demo_site: Site) -> None:
+    del demo
+    said = demo_site.client("use_both").result()
+
+    assert (said["heard"], said["put"], said["back"]) == (True, 1, 3.5)
+    assert said["updates"] > 1
+    assert 44 - 1 < said["temperature"] < 68 + 1
+
+
 def test_a_bluesky_scan_runs_to_the_end_with_the_right_numbers(used: dict[str, Json]) -> None:
     said = used["use_bluesky"]
 

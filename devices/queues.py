@@ -183,12 +183,9 @@ class PullQueue:
     """
 
     def __init__(
-        self,
-        bound: int,
-        device_bound: int | None = None,
-        taken: Callable[[PendingSetting], None] = _ignore,
+        self, bound: int, device_bound: int | None = None, taken: Callable[[PendingSetting], None] = _ignore,
         client_bound: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._changed = threading.Condition()
         self._bound = bound
         self._device_bound = (bound + 1) // 2 if device_bound is None else device_bound
@@ -251,7 +248,9 @@ class PullQueue:
             if not line:
                 del self._waiting[device]
             self._count -= 1
-            self._leave(pending.client)
+            self._of_client[pending.client] -= 1
+            if not self._of_client[pending.client]:
+                del self._of_client[pending.client]
             self._in_work[device] = pending
             return pending
 
@@ -277,11 +276,6 @@ class PullQueue:
         outcome = WriteOutcome(WriteState.FAILED, RETRY, f"{RETRY}: the gateway ended before the setting was sent")
         for pending in left:
             pending.answer(outcome)
-
-    def _leave(self, client: Hashable) -> None:
-        self._of_client[client] -= 1
-        if not self._of_client[client]:
-            del self._of_client[client]
 
     def _why_not(self, pending: PendingSetting, line: int) -> str:
         if self._closed:

@@ -20,11 +20,26 @@ from gateway.app.plan_sizes import writable_watches
 from gateway.app.rules import guard_of
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
+from gateway.config.gateway_section import LimitsSection
 from gateway.core.ports import Backend, Clock
 from gateway.plan.build import build_plan
-from iocs.environment import ca_settings, client_settings
+from iocs.environment import CaSettings, ca_settings, client_settings
 
 log = logging.getLogger("acgate")
+
+
+def limited(settings: CaSettings, limits: LimitsSection) -> CaSettings:
+    """The settings with what clients may ask for at most."""
+    return replace(
+        settings,
+        circuits=limits.circuits,
+        circuits_per_address=limits.circuits_per_address,
+        circuits_per_second=limits.circuits_per_second,
+        searches_per_second=limits.searches_per_second,
+        channels=limits.channels,
+        monitors=limits.monitors,
+        largest=limits.message or settings.largest,
+    )
 
 
 def gateway_of(
@@ -48,18 +63,8 @@ def gateway_of(
             log.warning("%s", warning)
         largest = max((8 * watch.length for watch in writable_watches(plan)), default=0)
         section = config.gateway
-        settings = ca_settings(environment, section.interfaces, section.allow or (), largest)
         limits, folder = section.limits, Path(config.file).parent
-        settings = replace(
-            settings,
-            circuits=limits.circuits,
-            circuits_per_address=limits.circuits_per_address,
-            circuits_per_second=limits.circuits_per_second,
-            searches_per_second=limits.searches_per_second,
-            channels=limits.channels,
-            monitors=limits.monitors,
-            largest=limits.message or settings.largest,
-        )
+        settings = limited(ca_settings(environment, section.interfaces, section.allow or (), largest), limits)
         guard, journal = guard_of(section, folder, plan, clock)
         # the plan lives as long as the process: the collector need not walk it again and again
         gc.freeze()

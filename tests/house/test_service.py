@@ -25,7 +25,7 @@ def test_the_unit_of_systemd_is_no_root_writes_little_and_comes_back_within_ten_
     assert found["Restart"] == ["on-failure"]
     assert int(found["RestartSec"][0]) < 10
     assert found["MemoryMax"]
-    assert "XDG_CACHE_HOME=/var/cache/" + found["CacheDirectory"][0] in found["Environment"]
+    assert "XDG_CACHE_HOME=/var/cache/" + found["CacheDirectory"][0] in found["Environment"][0].split()
 
 
 def test_the_containers_are_no_root_read_only_and_bounded() -> None:

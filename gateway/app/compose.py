@@ -69,11 +69,8 @@ class Options:
     failover: Failover = field(default_factory=Failover)
     access_path: Path | None = None  # the access security file, looked at again and again
     most_waiting: int = 10_000  # settings that may wait per route
-    client: ClientSettings = field(default_factory=lambda: ClientSettings(()))  # to look for inputs of the access file
     most_waiting_of_client: int = 2000  # of one client
-    client: ClientSettings = field(
-        default_factory=lambda: ClientSettings(())
-    )  # where inputs of the access file are looked for
+    client: ClientSettings = field(default_factory=lambda: ClientSettings(()))  # to look for inputs of the access file
 
 
 class Gateway:

@@ -18,7 +18,7 @@ def own_channel(
     async def getter(_: PVGroup, __: Channel) -> Any:
         return get()
 
-    prop = pvproperty(get=getter, put=put, name=spec.name, read_only=put is None)
+    prop = pvproperty(get=getter, put=put, name=spec.name.removeprefix(group.prefix), read_only=put is None)
     options: dict[str, Any] = {"spec": spec, "now": now, "writes": writes}
     if spec.labels:
         options["enum_strings"] = spec.labels

@@ -1,7 +1,6 @@
 """BlockEdits: one part of an alarm block is set, and everything else in it stays as it was (values.md 5.7)."""
 
 import threading
-from collections import defaultdict
 from dataclasses import replace
 
 from gateway.core.alarm_block import HELD, PATTERNS, SIZE, AlarmBlock
@@ -15,6 +14,7 @@ from gateway.core.values import Outcome, Setting, SettingResult, SettingValue
 
 _BLOCK = DrfRange(byte=True, mode="span", start=0, end=SIZE)
 _NO_FIELDS = {Property.ANALOG: SCALEFAIL, Property.DIGITAL: Status(14, -7)}  # of a server that knows the block only
+_NOT_BY_FIELD = "the service does not set this part of an alarm block, or not to this value; :RAW sets all of it"
 _NOTHING_SENT = "the alarm block was not written"
 
 
@@ -33,13 +33,13 @@ class BlockEdits:
 
     def __init__(self, backend: Backend, clock: Clock) -> None:
         self._backend, self._clock = backend, clock
-        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by ACNET device
+        self._turns: dict[str, threading.Lock] = {}  # by ACNET device
 
     def write(self, setting: Setting, timeout: float) -> SettingResult:
         """Set a field, or all 20 bytes, within `timeout` seconds."""
         deadline = self._clock.monotonic() + timeout
         request = setting.request
-        with self._turns[request.device]:
+        with self._turns.setdefault(request.device, threading.Lock()):
             left = deadline - self._clock.monotonic()
             if isinstance(setting.value, bytes):
                 return replace(self._send(setting, setting.value, left), setting=setting)
@@ -49,7 +49,9 @@ class BlockEdits:
             assert request.property is not None, "a foreign name has no alarm block"
             cannot = result.outcome is Outcome.REFUSED and result.status == _NO_FIELDS[request.property]
             held = request.field in HELD or (request.property is Property.DIGITAL and request.field in PATTERNS)
-            return self._edit(setting, setting.value, deadline) if cannot and held else result
+            if cannot and held:
+                return self._edit(setting, setting.value, deadline)
+            return replace(result, message=result.message or _NOT_BY_FIELD) if cannot else result
 
     def _edit(self, setting: Setting, value: SettingValue, deadline: float) -> SettingResult:
         """Read the block, change what is meant, and write all of it back."""

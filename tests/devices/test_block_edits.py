@@ -89,6 +89,7 @@ def test_what_the_server_cannot_set_is_read_changed_and_written_back_in_one_bloc
 def test_limits_in_engineering_units_are_left_to_the_server(front: Front) -> None:
     result = front.edit("Z:BLOCKS.ANALOG.MAX@N", 4.0)
     assert (Outcome.REFUSED, SCALEFAIL) == (result.outcome, result.status)
+    assert "the service does not set this part of an alarm block" in result.message
     assert ["Z:BLOCKS.ANALOG.MAX@N"] == front.came()
 
 

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import ParamSpec
 
 from devices.acquisition import Acquisition
@@ -23,17 +22,17 @@ from gateway.app.describe import teach
 from gateway.app.figures import figures
 from gateway.app.inputs import Inputs
 from gateway.app.metadata import NEVER, Apply, Metadata, Refresh
+from gateway.app.options import Options
 from gateway.app.plan_sizes import count_pvs
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
-from gateway.backends.route_stream import Failover
 from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
 from gateway.core.route import Names, Route
 from gateway.plan.model import DevicePlan, Plan
 from iocs.channels import Channels
 from iocs.diagnostics import GatewayGroup
-from iocs.environment import CaSettings, ClientSettings
+from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
 from iocs.freeze import FreezeGroup
 from iocs.group import Ioc
@@ -59,18 +58,6 @@ class Ready:
 
     ca_port: int
     pvs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a gateway may be told besides its parts."""
-
-    fast: bool = True  # plain scalars as rows
-    failover: Failover = field(default_factory=Failover)
-    access_path: Path | None = None  # the access security file, looked at again and again
-    most_waiting: int = 10_000  # settings that may wait per route
-    most_waiting_of_client: int = 2000  # of one client
-    client: ClientSettings = field(default_factory=lambda: ClientSettings(()))  # to look for inputs of the access file
 
 
 class Gateway:

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from gateway.app.adapters import open_backends
-from gateway.app.compose import Gateway, Options
+from gateway.app.compose import Gateway
 from gateway.app.config_file import read_text
 from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe, properties_of, teach
 from gateway.app.ending import StopSignal, unless_stopped
 from gateway.app.metadata import Metadata, Refresh, home_of, open_metadata
 from gateway.app.on_demand import source_of
+from gateway.app.options import Options
 from gateway.app.plan_sizes import writable_watches
 from gateway.app.rules import guard_of
 from gateway.backends.route_stream import Failover

@@ -28,6 +28,8 @@ class CaSettings:
     searches_per_second: int = 100_000  # names of one address, over UDP; 0 for no limit
     channels: int = 60_000  # of one circuit
     monitors: int = 60_000  # of one circuit
+    channels_per_address: int = 300_000
+    monitors_per_address: int = 300_000
     largest_value: int | None = None  # bytes of values in one message to a client; None for no limit
 
 

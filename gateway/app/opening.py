@@ -39,6 +39,8 @@ def limited(settings: CaSettings, limits: LimitsSection) -> CaSettings:
         searches_per_second=limits.searches_per_second,
         channels=limits.channels,
         monitors=limits.monitors,
+        channels_per_address=limits.channels_per_address,
+        monitors_per_address=limits.monitors_per_address,
         largest=limits.message or settings.largest,
     )
 

@@ -38,6 +38,8 @@ class LimitsSection(Section):
     )
     channels: int = Field(default=60_000, ge=1, description="channels of one circuit")
     monitors: int = Field(default=60_000, ge=1, description="subscriptions of one circuit")
+    channels_per_address: int = Field(default=300_000, ge=1, description="channels of all circuits of one address")
+    monitors_per_address: int = Field(default=300_000, ge=1, description="subscriptions of one address")
     message: int = Field(
         default=0, ge=0, description="bytes of one message of a client; 0: what the largest writable PV needs"
     )

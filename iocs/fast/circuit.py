@@ -51,10 +51,12 @@ class Circuit(Puts, asyncio.Protocol):
         for option, value in KEEPALIVE:
             link.setsockopt(socket.IPPROTO_TCP, option, value)
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
-        if not self.address or not self.service.opened(self):
+        holding = self.service.opened(self) if self.address else None
+        if holding is None:
             self.gone = True
             self.transport.abort()
             return
+        self.holding = self._clients.holding = holding
         self.write(ca.pack(ca.VERSION, count=ca.MINOR_VERSION))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -180,7 +182,7 @@ class Circuit(Puts, asyncio.Protocol):
         if (settling := self.service.settling(name)) is not None:
             settling.add_done_callback(lambda _: None if self.gone else self._create(message))
             return
-        found = self.service.find(name) if len(self._clients) < self.service.most_channels else None
+        found = self.service.find(name) if self._clients.has_room(self.service) else None
         if found is None:
             self.write(ca.pack(ca.CREATE_FAILED, p1=cid))
             return

@@ -5,7 +5,7 @@ from iocs.fast.conversions import STRING
 from iocs.fast.dbr import LAST_TYPE, SIZES, readable
 from iocs.fast.outbox import Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
-from iocs.fast.service import Client, Service
+from iocs.fast.service import Client, Holding, Service
 
 
 class Monitors(Outbox):
@@ -16,6 +16,7 @@ class Monitors(Outbox):
         self.service = service
         self._sinks: dict[int, Sink | RowSink] = {}  # by subscription id
         self._owner: dict[int, Client] = {}  # by subscription id
+        self.holding = Holding()  # of its address
 
     def subscribe(self, message: ca.Message, client: Client) -> None:
         """Begin a subscription, or say why it cannot be."""
@@ -29,6 +30,7 @@ class Monitors(Outbox):
                 self.withhold(message, client)
                 return
         self._owner[subscription] = client
+        self.holding.monitors += 1
         client.subscriptions.add(subscription)
         sink = Sink(self, channel, client.long_string, subscription, message.data_type, message.elements, mask)
         if first := sink.first():
@@ -58,6 +60,8 @@ class Monitors(Outbox):
             return ca.TOO_LARGE, "more than EPICS_CA_MAX_ARRAY_BYTES"
         if len(self._sinks) >= self.service.most_monitors:
             return ca.ALLOCATION_FAILED, "too many subscriptions"
+        if self.holding.monitors >= self.service.most_of_address.monitors:
+            return ca.ALLOCATION_FAILED, "too many subscriptions of one address"
         return None
 
     def single_out(self, row: int) -> None:
@@ -75,6 +79,7 @@ class Monitors(Outbox):
         sink = self._sinks.pop(subscription, None)
         if (owner := self._owner.pop(subscription, None)) is not None:
             owner.subscriptions.discard(subscription)
+            self.holding.monitors -= 1
         if isinstance(sink, Sink):
             self.drop_sink(sink)
         elif sink is not None:

@@ -6,7 +6,7 @@ from collections.abc import ItemsView, ValuesView
 import numpy as np
 
 from iocs.fast import messages as ca
-from iocs.fast.service import Client
+from iocs.fast.service import Client, Holding, Service
 from iocs.store import Index
 
 
@@ -17,7 +17,13 @@ class Opened:
         self._clients: dict[int, Client] = {}
         self._next_id = 1
         self._free_ids: deque[int] = deque()  # of closed channels, oldest first
+        self.holding = Holding()  # of its address
         self.rows: Index = np.full(64, -1, np.int32)
+
+    def has_room(self, service: Service) -> bool:
+        """Whether its client, and all of its address, may have one more."""
+        most = service.most_of_address.channels
+        return len(self._clients) < service.most_channels and self.holding.channels < most
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -44,6 +50,7 @@ class Opened:
             server_id = self._next_id
             self._next_id += 1
         self._clients[server_id] = client
+        self.holding.channels += 1
         self.judge(server_id)
         return server_id
 
@@ -55,9 +62,11 @@ class Opened:
     def remove(self, server_id: int) -> None:
         """Its id is free again."""
         del self._clients[server_id]
+        self.holding.channels -= 1
         self.rows[server_id] = -1
         self._free_ids.append(server_id)
 
     def clear(self) -> None:
         """The client is gone."""
+        self.holding.channels -= len(self._clients)
         self._clients.clear()

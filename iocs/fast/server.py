@@ -14,6 +14,7 @@ from gateway.core.errors import AcgateError
 from iocs.environment import CaSettings
 from iocs.fast.circuit import Circuit
 from iocs.fast.search import SearchResponder, open_search, send_beacons
+from iocs.fast.service import Holding
 from iocs.fast.stepping import Stepping
 from iocs.put import Put
 from iocs.served import Served
@@ -69,6 +70,8 @@ class CaServer:
         self.largest, self.most_channels, self.most_monitors = settings.largest, settings.channels, settings.monitors
         self.largest_value = settings.largest_value
         self.circuits: set[Circuit] = set()
+        self.most_of_address = Holding(settings.channels_per_address, settings.monitors_per_address)
+        self._holdings: dict[str, Holding] = {}  # of addresses that have a circuit
         self.refused = 0  # circuits, since the start
         self.searches, self._opening = Budget(settings.searches_per_second), Budget(settings.circuits_per_second)
         self.find, self.known, self.denied = channels.find, channels.known, channels.denied
@@ -164,22 +167,22 @@ class CaServer:
             return False
         return len(self.circuits) < self.settings.circuits or any(one.address == address for one in self.circuits)
 
-    def opened(self, circuit: Circuit) -> bool:
-        """Count a new circuit; False refuses it."""
+    def opened(self, circuit: Circuit) -> Holding | None:
+        """Count a new circuit; what its address has, or None to refuse it."""
         if not self.welcome(circuit.address):
             log.warning("circuit of %s refused: not in gateway.allow", circuit.peer)
-            return False
+            return None
         if not self._opening.take(circuit.address, 1, circuit.loop.time()):
             self.refused += 1
             log.warning("circuit of %s refused: more than limits.circuits_per_second", circuit.peer)
-            return False
+            return None
         same = sum(other.address == circuit.address for other in self.circuits)
         if len(self.circuits) >= self.settings.circuits or same >= self.settings.circuits_per_address:
             self.refused += 1
             log.warning("circuit of %s refused: %d are open, %d of its address", circuit.peer, len(self.circuits), same)
-            return False
+            return None
         self.circuits.add(circuit)
-        return True
+        return self._holdings.setdefault(circuit.address, Holding())
 
     def in_use(self) -> Iterator[Served]:
         """The channels of all clients."""
@@ -188,6 +191,8 @@ class CaServer:
     def closed(self, circuit: Circuit) -> None:
         """Forget a circuit."""
         self.circuits.discard(circuit)
+        if not any(other.address == circuit.address for other in self.circuits):
+            self._holdings.pop(circuit.address, None)
         self.channels.ended(circuit)
 
     @property

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from iocs.fast.circuit import Circuit
 
 
+@dataclass(slots=True)
+class Holding:
+    """What all circuits of one address have."""
+
+    channels: int = 0
+    monitors: int = 0
+
+
 class Service(Protocol):
     """What a circuit needs of its server."""
 
@@ -23,6 +31,7 @@ class Service(Protocol):
     largest_value: int | None  # bytes of values in one message to a client; None for no limit
     most_channels: int  # of one circuit
     most_monitors: int  # of one circuit
+    most_of_address: Holding
     settling: Callable[[str], "asyncio.Future[None] | None"]  # what to wait for before a channel of a name is made
 
     def find(self, name: str) -> tuple[Served, bool] | None:
@@ -33,8 +42,8 @@ class Service(Protocol):
         """Whether the name is served; makes nothing."""
         ...
 
-    def opened(self, circuit: "Circuit") -> bool:
-        """Count a new circuit; False refuses it."""
+    def opened(self, circuit: "Circuit") -> Holding | None:
+        """Count a new circuit; what its address has, or None to refuse it."""
         ...
 
     def closed(self, circuit: "Circuit") -> None:

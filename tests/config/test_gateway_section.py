@@ -33,6 +33,7 @@ def test_what_is_limited_has_defaults_that_are_safe_and_roomy() -> None:
     assert (1000, 200) == (limits.circuits, limits.circuits_per_address)
     assert (500, 100_000) == (limits.circuits_per_second, limits.searches_per_second)
     assert (10_000, 2000) == (limits.puts_waiting, limits.puts_waiting_per_client)
+    assert (300_000, 300_000) == (limits.channels_per_address, limits.monitors_per_address)
     assert (60_000, 60_000, 0) == (limits.channels, limits.monitors, limits.message)
 
 

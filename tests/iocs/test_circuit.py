@@ -11,7 +11,9 @@ from gateway.core.status import DISCONNECTED
 from tests.iocs.serving import ARRAY, BIG, READING, SECONDS, STAMP, WRITABLE, Serving, ca_settings, connected
 from tests.plan.planning import planned
 from tests.support import ca_client as ca
+from tests.support.ca_client import CaClient
 from tests.support.leaks import no_leaks as no_leaks
+from tests.support.processes import until
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
@@ -290,6 +292,34 @@ def test_channels_and_subscriptions_of_a_circuit_are_capped() -> None:
         client.subscribe(channels[0])
         client.settle()
         other.create("M:OUTTMP")
+
+
+def test_channels_and_subscriptions_of_an_address_are_capped_and_free_again_at_the_end_of_its_circuits() -> None:
+    with Serving(planned(READING), ca_settings(channels_per_address=10, monitors_per_address=5)) as served:
+        with served.client() as first, served.client() as second:
+            channels = [client.create("M:OUTTMP") for client in (first, second) for _ in range(5)]
+            for client in (first, second):
+                with pytest.raises(LookupError):
+                    client.create("M:OUTTMP")
+            numbers = [first.subscribe(channels[0]) for _ in range(5)]
+            second.ask_subscription(channels[9])
+            assert ALLOCATION_FAILED == second.take(ERROR).p2
+            first.cancel(channels[0], numbers[0])
+            first.clear(channels[1])
+            channel = second.create("M:OUTTMP")
+            second.update(second.subscribe(channel))
+        with served.client() as again:
+            assert until(lambda: created(again, 10), ca.PATIENCE)
+
+
+def created(client: CaClient, count: int) -> bool:
+    """Whether so many channels can be had now."""
+    try:
+        for _ in range(count):
+            client.create("M:OUTTMP")
+    except LookupError:
+        return False
+    return True
 
 
 def test_seventy_thousand_channels_on_one_circuit_are_capped_and_the_server_lives() -> None:

@@ -3,6 +3,7 @@
 import gc
 import logging
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -70,6 +71,7 @@ def gateway_of(
         settings = limited(ca_settings(environment, section.interfaces, section.allow or (), largest), limits)
         guard, journal = guard_of(section, folder, plan, clock)
         # the plan lives as long as the process: the collector need not walk it again and again
+        sys.setswitchinterval(0.001)
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         when = Failover(section.failover.hold, section.failover.grace, section.failover.standby == "warm")

@@ -1,5 +1,7 @@
 """Is the readback near enough, and is it time to give up (pure)."""
 
+import math
+
 import numpy as np
 
 from gateway.core.blocks import BasicStatus
@@ -14,6 +16,9 @@ def near(wished: SettingValue, readback: Value | None, tolerance: float) -> bool
 
     The tolerance is absolute and in units of the setting; texts and bytes must be equal. NaN is near nothing.
     """
+    if isinstance(wished, float) and isinstance(readback, float):  # the usual case, and often asked
+        close = math.isfinite(wished) and abs(wished - readback) <= tolerance + _ROUNDING * abs(wished)
+        return wished == readback or close
     if isinstance(wished, float | np.ndarray) and isinstance(readback, float | np.ndarray):
         asked, held = np.atleast_1d(wished), np.atleast_1d(readback)
         if asked.shape != held.shape:

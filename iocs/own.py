@@ -18,12 +18,13 @@ def own_channel(
     async def getter(_: PVGroup, __: Channel) -> Any:
         return get()
 
-    prop = pvproperty(get=getter, put=put, name=spec.name.removeprefix(group.prefix), read_only=put is None)
+    suffix = spec.name.removeprefix(group.prefix)  # to which caproto adds the prefix again
+    prop = pvproperty(get=getter, put=put, name=suffix, read_only=put is None)
     options: dict[str, Any] = {"spec": spec, "now": now, "writes": writes}
     if spec.labels:
         options["enum_strings"] = spec.labels
     pvspec = prop.pvspec._replace(
-        attr=spec.name, dtype=CHANNELS[spec.type], value=empty_value(spec), max_length=spec.length,
+        attr=suffix, dtype=CHANNELS[spec.type], value=empty_value(spec), max_length=spec.length,
         alarm_group=spec.name, cls_kwargs=options,
     )  # fmt: skip
     channel: Channel = pvspec.create(group)

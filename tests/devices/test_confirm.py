@@ -32,6 +32,8 @@ def test_near_enough(wished: SettingValue, readback: Value, tolerance: float) ->
         (1.0, "1.0"),
         (float("nan"), float("nan")),
         (float("inf"), 1.0),
+        (1.0, float("inf")),
+        (1.0, float("nan")),
         (np.array([1.0, 2.0]), np.array([1.0, 2.2])),
         (np.array([1.0, 2.0]), np.array([1.0])),
         (np.array([1.0, 2.0]), 1.0),

@@ -104,6 +104,7 @@ def test_networks_and_access_security_hold_for_it() -> None:
     rules = parse_acf("UAG(ops) {alice} ASG(DEFAULT) { RULE(1,READ) RULE(1,WRITE){UAG(ops)} }", "site.acf")
     with Serving(plan_of(), file=rules) as served, CaClient(served.port, user="bob") as bob:
         assert ca.NO_WRITE_ACCESS == bob.put(bob.create("GW1:FREEZE:hand"), 1)
+        assert "GW1:FREEZE:hand" == served.journal.rows[-1].pv
         assert served.journal.rows[-1].message.startswith("site.acf: ASG(DEFAULT) gives bob@console no WRITE")
         with CaClient(served.port, user="alice") as alice:
             assert ca.NORMAL == alice.put(alice.create("GW1:FREEZE:hand"), 1)

@@ -24,6 +24,11 @@ class Context(Protocol):
         """The client's principal."""
         ...
 
+    @property
+    def lifetime(self) -> float:
+        """Seconds that the client's ticket is still good."""
+        ...
+
     def step(self, token: bytes) -> bytes | None:
         """Take the client's token; raises an AcgateError that says why not."""
         ...

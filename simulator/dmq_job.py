@@ -36,6 +36,7 @@ class Rules:
     pending_delay: float = 0.0  # s, of PENDING
     pending: bool = True
     correlation: bool = True  # False: the results of settings have an empty one, as the Java server sends them
+    with_ticket: bool = False  # a job ends with the ticket of its INIT; the real server is not known to (4.4)
     refuse_nowhere: bool = False  # refusals of what cannot be built go to R.null
 
 
@@ -81,6 +82,7 @@ class SimulatedJob:
     ) -> None:
         self._facility, self.state, self._requests, self.context = facility, state, requests, context
         self._rules, self._send, self._sent, self._send_numbers = rules, send, sent, send_numbers
+        self._ends = now + context.lifetime if rules.with_ticket and context is not None else _NEVER
         self._entries = list(requests)
         self._schedule: Schedule | None = None
         self._late: deque[tuple[float, Callable[[], None]]] = deque()  # answers to settings, in order, and when
@@ -113,7 +115,7 @@ class SimulatedJob:
 
     def tick(self, now_ns: int, now: float, heartbeats: bool = True) -> None:
         """Do what is due; a client that was silent for too long is forgotten without a word (5.6)."""
-        if self.state.lost(now):
+        if self.state.lost(now) or now >= self._ends:
             self.state.receive(Envelope(DROP), now)
         if self.over:
             return

@@ -13,6 +13,7 @@ from gateway.core.errors import BadInput, ProtocolError
 from gateway.wire.keytab import keytab_principals
 from simulator.rejected import Rejected as Rejected
 
+_SKEW = 300.0  # s that MIT adds for clocks that differ, at the acceptor's end
 _FIRST = -1765328384  # of the table krb5 (krb5.h); minor codes are unsigned in GSS-API
 _SENTENCES = {
     31: "the token was not made for this service's key, or was changed on its way",  # BAD_INTEGRITY
@@ -52,6 +53,11 @@ class AcceptedContext:
         if not self.complete:
             raise Rejected("the client has sent no token that is enough")
         return str(self._context.initiator_name)
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds that the client's ticket is still good."""
+        return max(0.0, float(self._context.lifetime) - _SKEW)
 
     def verify(self, data: bytes, mic: bytes) -> None:
         """Nothing, when `mic` signs `data`; Rejected says why not.

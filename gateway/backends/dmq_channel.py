@@ -70,6 +70,11 @@ class JobChannel:
         """Whether settings may go out."""
         return not self._over and self._job.state is State.OPEN
 
+    @property
+    def outlived(self) -> bool:
+        """Whether the ticket was renewed since: then the job should be, too (dmq.md 4.4)."""
+        return self._context is not None and self._signer.outlived(self._context)
+
     def open(self) -> None:
         """Declare, bind, ask."""
         if self._over:

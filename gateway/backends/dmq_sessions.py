@@ -30,7 +30,7 @@ class SessionFigures:
     opened: int = 0
     reused: int = 0  # settings that found their session open
     evicted: int = 0  # gave way to others
-    expired: int = 0  # idle for too long
+    expired: int = 0  # idle for too long, or when the ticket was renewed
     lost: int = 0  # ended by the server, the broker or the network
 
 
@@ -131,10 +131,11 @@ class Sessions:
             self._close(session)
 
     def expire(self) -> None:
-        """End what is idle for too long."""
+        """End what is idle for too long, or idle and older than the ticket."""
         oldest = self._line.now() - self._limits.idle
         for session in list(self._sessions.values()):
-            if session.turn is None and session.used_at < oldest:
+            old = session.channel is not None and session.channel.outlived
+            if session.turn is None and (session.used_at < oldest or old):
                 self.figures.expired += 1
                 self._close(session)
 

@@ -8,6 +8,7 @@ from gateway.backends.kerberos_port import Credentials, Initiator, KerberosError
 from gateway.runtime.worker import StopToken, SupervisedWorker
 from gateway.wire.dmq_envelope import Envelope
 
+_ROUNDING = 2_000_000_000  # ns: lives of tickets are told in whole seconds
 SERVICE = "daeset/bd/dmq.fnal.gov@FNAL.GOV"  # a Kerberos principal name, not a host-based one (4.1)
 
 Signed = Callable[["Envelope | None", "Initiator | None", str], None]  # None, and why, when it cannot be signed
@@ -43,6 +44,10 @@ class Signer:
             done(envelope, None, "")
         else:
             self._inits.put((envelope, done))
+
+    def outlived(self, context: Initiator) -> bool:
+        """Whether there is a newer ticket than the one that a context was made with."""
+        return self._credentials is not None and self._credentials.expires_ns > context.expires_ns + _ROUNDING
 
     def _run(self, stop: StopToken) -> None:
         while not stop.stopped():

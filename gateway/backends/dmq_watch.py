@@ -79,10 +79,12 @@ class _Watch:
 
 
 class _WatchJob:
-    """The listener of one job, and its return."""
+    """The listener of one job, and its return. A job with a `former` takes its place as soon as it is accepted."""
 
-    def __init__(self, watch: _Watch, entries: tuple[str, ...]) -> None:
-        self._watch, self._entries = watch, entries
+    def __init__(self, watch: _Watch, entries: tuple[str, ...], former: "_WatchJob | None" = None) -> None:
+        self._watch, self._entries, self._former = watch, entries, former
+        self._renewal: _WatchJob | None = None  # what shall take its place
+        self._renew_at = 0.0  # monotonic s, not before
         self._channel: JobChannel | None = None
         self._timer: object | None = None
         self._attempt = 0
@@ -103,6 +105,15 @@ class _WatchJob:
             self._watch.line.cancel(self._timer)
         if self._channel is not None:
             self._channel.close()
+        self._leave_renewal()
+
+    def tick(self) -> None:
+        """Renew it once the ticket was renewed: whether servers bear an old one is not known (dmq.md 4.4)."""
+        line = self._watch.line
+        due = self.up and self._renewal is None and line.now() >= self._renew_at
+        if due and self._channel is not None and self._channel.outlived:
+            self._renewal = _WatchJob(self._watch, self._entries, self)
+            self._renewal.open()
 
     def heard(self, event: Event) -> None:
         """See Listener."""
@@ -117,10 +128,16 @@ class _WatchJob:
                     self._watch.stream(self._channel.exchange, self._entries)
             case Refusal():
                 self._channel = None
-                if event.status == INVALID_REQUEST and len(self._entries) > 1:
+                self._leave_renewal()
+                if self._former is None and event.status == INVALID_REQUEST and len(self._entries) > 1:
                     self._watch.divided(self, parts_of(self._entries, event.message))
                 else:
                     self._down(event.status, event.message)
+
+    def _leave_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.close()
+            self._renewal = None
 
     def returned(self, message_id: str) -> None:
         """Reading jobs send no settings."""
@@ -140,10 +157,18 @@ class _WatchJob:
 
     def _came_up(self) -> None:
         self.up, self._attempt, self._told = True, 0, None
+        if (former := self._former) is not None:
+            self._former = former._renewal = None
+            self._watch.jobs[self._watch.jobs.index(former)] = self
+            former.close()
 
     def _down(self, status: Status, reason: str) -> None:
-        self._tell(status, reason)
         line = self._watch.line
+        if self._former is not None:  # that one goes on
+            self._former._renewal = None
+            self._former._renew_at = line.now() + line.backoff.cap
+            return
+        self._tell(status, reason)
         if line.up:
             self._timer = line.later(line.backoff.delay(self._attempt, line.chance()), self.open)
             self._attempt += 1
@@ -249,4 +274,7 @@ class Watching:
             self._line.post(watch.flush)  # timers may be lost, too
 
     def tick(self) -> None:
-        """See Follower: each job has timers of its own."""
+        """See Follower."""
+        for watch in list(self._watches):
+            for job in list(watch.jobs):
+                job.tick()

@@ -61,10 +61,15 @@ class KerberosCredentials:
         """See the port."""
         return self._good("", timeout).store
 
+    @property
+    def expires_ns(self) -> int:
+        """See the port."""
+        ticket = self._ticket
+        return 0 if ticket is None else ticket.expires_ns
+
     def expires_in(self) -> float:
         """Seconds until the ticket expires; 0 when there is none that is good."""
-        ticket = self._ticket
-        return 0.0 if ticket is None else max(0.0, (ticket.expires_ns - self._clock.now_ns()) / 1e9)
+        return max(0.0, (self.expires_ns - self._clock.now_ns()) / 1e9) if self.expires_ns else 0.0
 
     def close(self, timeout: float = 0.5) -> None:
         """End the keeper and free who waits. One that waits for the Kerberos server ends when that answers."""

@@ -24,6 +24,11 @@ class Initiator(Protocol):
         """Whether it can sign."""
         ...
 
+    @property
+    def expires_ns(self) -> int:
+        """When the ticket that it was made with expires, Unix time."""
+        ...
+
     def step(self, token: bytes | None = None) -> bytes | None:
         """The next token for the server; None when there is none to send. KerberosError says why not."""
         ...
@@ -54,6 +59,11 @@ class Credentials(Protocol):
 
         KerberosError says why there is no ticket in time.
         """
+        ...
+
+    @property
+    def expires_ns(self) -> int:
+        """When the ticket expires, Unix time; 0 when there is none."""
         ...
 
     def expires_in(self) -> float:

@@ -115,6 +115,7 @@ class SecurityContext:
 
     def __init__(self, ticket: Ticket, service: str) -> None:
         self._who, self._where, self._service = ticket.principal, ticket.where, service
+        self._expires_ns = ticket.expires_ns
         with self._plainly():
             self._context = gssapi.SecurityContext(
                 name=principal_name(service), usage="initiate", creds=ticket.credentials, flags=_FLAGS, mech=_KERBEROS
@@ -124,6 +125,11 @@ class SecurityContext:
     def complete(self) -> bool:
         """Whether it can sign."""
         return bool(self._context.complete)
+
+    @property
+    def expires_ns(self) -> int:
+        """See Initiator."""
+        return self._expires_ns
 
     def step(self, token: bytes | None = None) -> bytes | None:
         """The next token for the acceptor; None when there is none to send. KerberosError says why not."""

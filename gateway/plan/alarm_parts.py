@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from gateway.core.alarm_block import SIZE
-from gateway.plan.model import PvType
+from gateway.plan.model import Plan, PvType, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,13 @@ ANALOG = (
     *_BOTH,
 )
 DIGITAL = (AlarmPart("NOM", PvType.LONG, (), "NOM"), AlarmPart("MASK", PvType.LONG, (), "MASK"), *_BOTH)
+_LIMITS = {"HIHI": "MAX", "LOLO": "MIN"}
+
+
+def part_of(plan: Plan, name: str) -> str:
+    """The PV that a name means: of HIHI and LOLO of a reading with an alarm block a part of that, else the name."""
+    device_name, _, field = name.rpartition(".")
+    device = plan.devices.get(device_name)
+    if device is None or device.analog_row < 0 or field not in _LIMITS:
+        return name
+    return f"{device_name}:{Role.ANALOG.value}{_LIMITS[field]}"

@@ -18,7 +18,7 @@ from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, Config
 from gateway.core.errors import BadInput
 from gateway.core.route import Names
-from gateway.plan.alarm_parts import ANALOG, DIGITAL
+from gateway.plan.alarm_parts import ANALOG, DIGITAL, part_of
 from gateway.plan.family import find
 from gateway.plan.fit import beyond, misfit, taken
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
@@ -92,7 +92,7 @@ def explain(
     `file` is the access file, if any; `troubles` say of backends why their services will not know who we are;
     `value` is what would be put.
     """
-    spec = find(plan, name.removesuffix(".VAL"))
+    spec = find(plan, part_of(plan, name.removesuffix(".VAL")))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]

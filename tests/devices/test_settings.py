@@ -2,6 +2,7 @@ import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
@@ -28,18 +29,25 @@ Answer: TypeAlias = tuple[float, WriteOutcome]
 
 
 class Desk:
-    """Workers over three devices, of which B:CONF is confirmed; all parts under control."""
+    """Workers over four devices, of which two are confirmed, and one has alarm blocks; all parts under control."""
 
     def __init__(self, count: int = 4, interval: float = 0.0) -> None:
         self.clock = ManualClock()
         self.backend = ScriptedBackend()
         confirm = Confirm(tolerance=0.1, timeout=2.0, interval=interval)
-        plans = [device_plan("A:PLAIN"), device_plan("B:CONF", confirm), device_plan("C:OTHER")]
+        blocks = replace(
+            device_plan("D:BLOCKS", confirm), analog_row=4, digital_row=5, analog_raw_row=6, digital_raw_row=7
+        )
+        plans = [device_plan("A:PLAIN"), device_plan("B:CONF", confirm), device_plan("C:OTHER"), blocks]
+        self.fetched: list[int] = []  # rows that were read anew
         table = DeviceTable([], 1, self.clock)
         self.states: queue.Queue[tuple[str, WriteState]] = queue.Queue()
         self.devices = {plan.name: Device(plan, table, self._changed) for plan in plans}
         self.queue = PullQueue(1000, taken=lambda pending: self.devices[pending.device].queued(pending.who))
-        self.workers = SettingsWorkers(self.backend, self.queue, self.devices, self.clock, count, Backoff(first=0.0))
+        fetch = lambda row, _: self.fetched.append(row)  # noqa: E731
+        self.workers = SettingsWorkers(
+            self.backend, self.queue, self.devices, self.clock, count, Backoff(first=0.0), fetch
+        )
         self.answers: queue.Queue[Answer] = queue.Queue()
 
     def put(self, device: str, value: float = 1.0, text: str = "", left: float = math.inf) -> PendingSetting:
@@ -371,3 +379,38 @@ def test_what_was_accepted_is_the_own_value_and_what_was_refused_is_not(desk: De
     desk.put("A:PLAIN", 5.0)
     assert desk.answer().failed
     assert desk.devices["A:PLAIN"].own == 4.0
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "held", "state"),
+    [
+        ("ANALOG.MAX", 5.0, 5.05, WriteState.VERIFIED),  # within the tolerance
+        ("ANALOG.MAX", 5.0, 5.5, WriteState.UNCONFIRMED),
+        ("ANALOG.ALARM_ENABLE", 1.0, 1.0, WriteState.VERIFIED),
+        ("DIGITAL.NOM", 5.0, 5.05, WriteState.UNCONFIRMED),  # a pattern is exact
+    ],
+)
+def test_a_part_of_an_alarm_block_is_confirmed_by_its_field(
+    desk: Desk, part: str, value: float, held: float, state: WriteState
+) -> None:
+    def read(request: DataRequest) -> Reading:
+        desk.clock.advance(3.0)
+        return Reading(request, held, 1, OK)
+
+    desk.backend.on_read = read
+    desk.put("D:BLOCKS", value, f"D:BLOCKS.{part}@N")
+    assert desk.answer().state is state
+    assert [str(request) for request in desk.backend.reads] == [f"D:BLOCKS.{part}@I"]
+
+
+def test_an_alarm_block_is_read_anew_after_an_edit_and_only_then(desk: Desk) -> None:
+    desk.backend.on_read = lambda request: Reading(request, bytes(20) if request.field == "RAW" else 1.0, 1, OK)
+    for part, rows in (("ANALOG.ALARM_FTD", [4, 6]), ("DIGITAL.ALARM_FTD", [5, 7]), ("SETTING", [])):
+        desk.fetched.clear()
+        desk.put("D:BLOCKS", 1.0, f"D:BLOCKS.{part}@N")
+        assert desk.answer().state in (WriteState.ACCEPTED, WriteState.VERIFIED)
+        assert desk.fetched == rows
+    desk.backend.on_write = result(Status(1, -49), Outcome.REFUSED)
+    desk.put("D:BLOCKS", 1.0, "D:BLOCKS.ANALOG.MIN@N")
+    assert desk.answer().failed
+    assert desk.fetched == []

@@ -288,6 +288,7 @@ def block_asked(pv: str, value: object = None, rules: str = "RULE(1, WRITE)") ->
         ("Z:ACLTST:ALM:TRIES_NEEDED", 300.0, "limits", "Z:ACLTST:ALM:TRIES_NEEDED takes values from 0 to 255"),
         ("Z:ACLTST:DALM:MASK", "x", "type and length", "'x' is no number"),
         ("Z:ACLTST:ALM:TOL", -1.0, "limits", "Z:ACLTST:ALM:TOL takes values from 0 A"),
+        ("Z:ACLTST.HIHI", float("nan"), "type and length", "Z:ACLTST:ALM:MAX takes finite numbers only"),
         ("Z:ACLTST:ALM:STATUS", None, "device",
          "Z:ACLTST:ALM:STATUS only shows; what can be set is Z:ACLTST:ALM:ENABLE or Z:ACLTST:DALM:ENABLE"),
     ],

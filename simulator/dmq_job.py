@@ -62,7 +62,8 @@ def requests_of(job: ServerJob) -> dict[str, DataRequest]:
 
 
 Sent = Callable[[int, DataRequest, Value], None]
-SendNumbers = Callable[[list[int], int, list[float]], bool]  # places, ms, values; False: send them one by one
+# places, ms, values; how many were sent: none when the broker is too slow; None: send them one by one
+SendNumbers = Callable[[list[int], int, list[float]], int | None]
 
 
 class SimulatedJob:
@@ -166,9 +167,10 @@ class SimulatedJob:
     def _samples(self, tick: Tick, now_ns: int) -> Iterator[tuple[str, Sample | ErrorSample]]:
         singles = [(single.tag, single.value, single.status) for single in tick.others]
         tags, values = tick.tags.tolist(), tick.values.tolist()
-        if tags and self._send_numbers(tags, tick.stamp_ns // 1_000_000, values):
+        sent = self._send_numbers(tags, tick.stamp_ns // 1_000_000, values) if tags else None
+        if sent is not None:
             self.state.sends(What.ANSWER)
-            for tag, value in zip(tags, values, strict=True):
+            for tag, value in zip(tags[:sent], values, strict=False):
                 self._sent(tick.stamp_ns // 1_000_000, self._requests[self._entries[tag]], value)
             tags, values = [], []
         numbers = zip(tags, values, strict=True)

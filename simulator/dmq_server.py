@@ -288,13 +288,12 @@ class DmqServer:
             envelope = Envelope(envelope.key, _GARBAGE, correlation_id=envelope.correlation_id)
         publish(client.channel, client.exchange, envelope)
 
-    def _publish_numbers(self, client: Client, places: list[int], stamp_ms: int, values: list[float]) -> bool:
-        """All numbers of one tick in one piece; False where that cannot be. A slow broker misses some."""
+    def _publish_numbers(self, client: Client, places: list[int], stamp_ms: int, values: list[float]) -> int | None:
+        """All numbers of one tick in one piece: how many, none to a slow broker. None where that cannot be."""
         if self._fault not in (Fault.NONE, Fault.NO_HEARTBEAT) or not (client.channel.is_open and self._link.up):
-            return False
-        if frames := client.frames(places, stamp_ms, values):
-            self._link.write(frames, _MOST_UNSENT)
-        return bool(frames)
+            return None
+        frames = client.frames(places, stamp_ms, values)
+        return len(places) * self._link.write(frames, _MOST_UNSENT) if frames else None
 
     def _now_ms(self) -> int:
         return self._now_ns() // 1_000_000

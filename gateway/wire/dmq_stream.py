@@ -144,7 +144,7 @@ def _take(entry: _Entry, data: bytes, at: int, end: int) -> int:
     room: int
     size: int
     kind, channel, size, _, _, room = _CONTENT.unpack_from(data, at)
-    if kind != HEADER or channel != entry.channel or room > _LONGEST:
+    if kind != HEADER or channel != entry.channel or not 0 < room <= _LONGEST:
         return 0
     body = at + AROUND + size
     behind = body + AROUND + room

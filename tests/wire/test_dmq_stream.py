@@ -119,6 +119,11 @@ def test_what_is_not_amqp_is_passed_on_at_once() -> None:
     assert Taken().passed(b"AMQP") == b"AMQP"
 
 
+def test_a_delivery_without_a_body_is_passed_on_at_once() -> None:
+    empty = delivery(b"")[: -len(frame.Body(3, b"").marshal())]
+    assert Taken().passed(empty) == empty
+
+
 def test_a_large_frame_is_passed_on_as_it_comes() -> None:
     assert Taken().passed(struct.pack(">BHI", 1, 3, 5000)) == struct.pack(">BHI", 1, 3, 5000)
     taken = Taken()

@@ -32,7 +32,7 @@ from iocs.put import Put
 from iocs.pv_name import Asked, readings
 from iocs.read_now import ReadNowGroup
 from iocs.reading import ReadingGroup
-from iocs.record_fields import BLOCK_FIELDS, FieldChannel, field_of
+from iocs.record_fields import BLOCK_FIELDS, LIMITS, FieldChannel, OfBlock, field_of
 from iocs.row_channel import RowChannel
 from iocs.served import Served
 from iocs.setting import SettingGroup
@@ -130,7 +130,7 @@ class Channels:
             )
         return found
 
-    def _of_block(self, spec: PvSpec, field: str) -> Callable[[], Channel] | None:
+    def _of_block(self, spec: PvSpec, field: str) -> OfBlock | None:
         """Which PV of the alarm block a field of a reading is (N-08); None where there is none."""
         device = self.ioc.plan.devices.get(spec.device)
         if spec.role is not Role.READING or field not in BLOCK_FIELDS or device is None:
@@ -139,10 +139,10 @@ class Channels:
             return None
 
         def part() -> Channel:
-            upper = (field in ("HIHI", "HHSV")) != self.ioc.store.blocks.limits(spec.row).falling
+            upper = (field == "HIHI") != self.ioc.store.blocks.limits(spec.row).falling
             return self.whole(f"{device.name}:{Role.ANALOG.value}{'MAX' if upper else 'MIN'}")
 
-        return part
+        return OfBlock(self.ioc.plan.writes and device.writable and field in LIMITS, part)
 
     def _fits(self, asked: Asked) -> bool:
         """Whether there is such a PV, with such a field, and the filters are understood; makes nothing."""

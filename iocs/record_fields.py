@@ -5,7 +5,7 @@ A field that nobody has asked for takes no memory; one that its last client has 
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +33,14 @@ SEVERITY_OF = {limit: severity for limit, severity, _, _ in SIDES}
 _FTVL = {PvType.DOUBLE: "DOUBLE", PvType.TEXT: "CHAR", PvType.BYTES: "UCHAR"}
 
 
+@dataclass(frozen=True, slots=True)
+class OfBlock:
+    """A field that belongs to the alarm block of the device; `part` makes the PV that it is."""
+
+    writable: bool
+    part: Callable[[], Channel]
+
+
 class FieldChannel:
     """One field of the record of a PV, as circuits use a channel."""
 
@@ -42,12 +50,10 @@ class FieldChannel:
 
     level = 1  # of access security: a field that is not the value
 
-    def __init__(
-        self, base: Channel, name: str, field: Field, guard: Guard, of_block: "Callable[[], Channel] | None" = None
-    ) -> None:
+    def __init__(self, base: Channel, name: str, field: Field, guard: Guard, of_block: "OfBlock | None" = None) -> None:
         self.base, self.name, self.field, self.asg = base, name, field, base.asg
         self.pvname = f"{base.pvname}.{name}"
-        self._guard, self._of_block = guard, of_block  # the PV of the alarm block that the field is, where it is one
+        self._guard, self._of_block = guard, of_block
         self._sinks: dict[Listener, None] = {}
         self._told: Any = None  # the value that subscribers know, and the severity with it
         self.news = 0
@@ -64,7 +70,7 @@ class FieldChannel:
     def rights(self) -> int:
         """What the record, or the alarm block, lets people set, where the gateway takes puts at all."""
         if self._of_block is not None:
-            return self._of_block().rights() if self.name in LIMITS else ca.RIGHT_READ
+            return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._of_block.writable else 0)
         return ca.RIGHT_READ | (ca.RIGHT_WRITE if self._guard.rules.writes and self.field.writable else 0)
 
     def refresh(self) -> None:
@@ -140,8 +146,8 @@ class FieldChannel:
 
     async def put(self, value: Any, put: Put) -> None:
         """Keep it in the record, and no device hears of it; but a limit of an alarm block is an edit of the block."""
-        if self._of_block is not None and self.name in LIMITS:
-            await self._of_block().put(value, put)
+        if self._of_block is not None and self._of_block.writable:
+            await self._of_block.part().put(value, put)
             return
         if not self.rights() & ca.RIGHT_WRITE:
             raise NotSettable(f"{self.pvname} is not writable")

@@ -286,3 +286,10 @@ def test_a_reading_without_a_block_keeps_its_limits_in_the_gateway() -> None:
         assert DONE == put(client, "M:X.HIHI", 5.0)
         assert 5.0 == get(client, "M:X.HIHI")
         assert [] == served.backend.writes
+
+
+def test_who_only_looks_at_a_limit_makes_no_pvs_of_the_block() -> None:
+    with Rig() as served, served.client() as client:
+        served.bring_blocks()
+        assert 15.0 == get(client, f"{DEVICE}.HIHI")
+        assert not [name for name in served.on_loop(lambda: set(served.channels._whole)) if ":ALM:" in name]

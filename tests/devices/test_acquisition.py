@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,14 @@ class Line:
         self.backend = ScriptedBackend("dpm")
         self.sink = Kept(self.table)
         self.acquisition = Acquisition(self.backend, self.table, [2, 0], [self.sink], self.clock, backoff)
+
+
+class Edges:
+    """What a row is said to be, one entry for each time it was told."""
+
+    def __init__(self, line: Line, row: int) -> None:
+        self.seen: list[bool] = []
+        line.table.on_edge(row, lambda: self.seen.append(line.table.stale(row)))
 
 
 @pytest.fixture
@@ -175,6 +184,26 @@ def test_a_row_that_never_speaks_is_declared_silent_after_its_grace(line: Line) 
     assert line.sink.items == [(2, None), (0, None)]
 
 
+def test_a_time_of_its_own_makes_a_device_silent_also_where_its_event_stops() -> None:
+    watches = [replace(watch(event="e,02", device=f"S:D{row:05}"), stale_after=row or None) for row in (0, 1, 20)]
+    made = Line(watches=watches)
+    edges = Edges(made, 2), Edges(made, 0)
+    made.acquisition.start()
+    try:
+        stream = made.backend.subscription()
+        stream.give(batch((0, 1.0), (1, 2.0)))
+        stream.settle()
+        for seconds, silent in ((19.0, True), (2.0, False)):
+            made.clock.advance(seconds)
+            stream.give(EMPTY)
+            stream.settle()
+            assert (made.table.snapshot(2).has_value, made.table.snapshot(0).has_value) == (silent, True)
+        assert made.table.snapshot(2).status == REQTMO
+        assert (edges[0].seen, edges[1].seen) == ([True], [])
+    finally:
+        assert made.acquisition.stop(5)
+
+
 def test_who_stays_away_from_its_clock_event_is_silent_and_nobody_when_the_event_stops() -> None:
     made = Line(watches=[watch(event="e,02", device=f"S:D{row:05}") for row in range(3)])
     made.acquisition.start()
@@ -244,14 +273,6 @@ def test_a_batch_that_cannot_be_taken_ends_the_worker_and_not_the_backend(line: 
     line.sink.wait_for((0, 3.0))
     assert made[0].closed
     assert line.acquisition.restarts == 2
-
-
-class Edges:
-    """What a row is said to be, one entry for each time it was told."""
-
-    def __init__(self, line: Line, row: int) -> None:
-        self.seen: list[bool] = []
-        line.table.on_edge(row, lambda: self.seen.append(line.table.stale(row)))
 
 
 def pass_time(line: Line, seconds: int, *arrives: tuple[int, float]) -> None:

@@ -62,14 +62,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     token = token_for(SECRET, time.time() + 3600)  # gRPC settings need one, whoever checks it
     with Site(tmp_path_factory.mktemp("faithful"), {"ACGATE_JWT": token}) as site:
         simulator = site.simulate()
-        gateway = site.run(config_of(simulator, DEVICES))
+        site.run(config_of(simulator, DEVICES))
         client = site.client("live_aioca", *SHOWN, stdin=True)
         made = Stage(site, simulator, client)
         assert until(lambda: all(made.seen(pv) for pv in SHOWN), 20), client.report()
         yield made
-        client.end()
-        gateway.end()
-        simulator.end()
 
 
 def test_staleness_is_told_by_one_edge_each(stage: Stage) -> None:

@@ -116,12 +116,16 @@ class Moves:
                 reached = value is not None and any(near(value, row.value, row.tolerance) for row in rows)
                 own.wish(value, reached, self._clock.monotonic(), max(row.settling for row in rows))
 
-    def end(self, device: Device) -> None:
-        """It was answered, whatever the answer was, or will never be."""
+    def end(self, device: Device, refused: bool = False) -> None:
+        """It was answered, or will never be; what was refused moves nothing, and hides nothing."""
         with self._lock:
             if (own := self._own.get(device.plan.info.device)) is not None:
                 own.under_way -= 1
-                own.last = self._clock.monotonic()
+                if refused and not own.under_way:
+                    own.wished.pop()
+                    own.reached = True
+                else:
+                    own.last = self._clock.monotonic()
 
     def put(self, batch: ReadingBatch) -> None:
         """Look at what came, and tell of foreign changes."""

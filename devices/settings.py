@@ -113,10 +113,12 @@ class SettingsWorkers:
             result = self._blocks.write(pending.setting, timeout)
         else:
             self._moves.begin(device, pending.setting)
+            refused = False
             try:
                 result = self._backend.write([pending.setting], timeout)[0]
+                refused = result.outcome is Outcome.REFUSED
             finally:
-                self._moves.end(device)
+                self._moves.end(device, refused)
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
         if not outcome.failed and pending.setting.request.property is Property.SETTING:
             device.accepted(pending.setting.value)

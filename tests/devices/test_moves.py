@@ -120,6 +120,16 @@ def test_many_puts_one_after_the_other_are_all_ours_however_late_they_show(stage
     assert [2.0] == stage.reads(1.0, 1.0, 1.0, 1.0, 2.0)
 
 
+def test_a_put_that_was_refused_hides_nothing_and_leaves_the_one_before_as_it_was(stage: Stage) -> None:
+    stage.sends(9.0)
+    stage.moves.end(stage.device, refused=True)
+    assert [7.0] == stage.reads(5.0, 7.0)
+    stage.sent(8.0)
+    stage.sends(100.0)
+    stage.moves.end(stage.device, refused=True)
+    assert [] == stage.reads(7.0, 8.0)
+
+
 def test_a_command_of_ours_may_move_a_setting(stage: Stage) -> None:
     stage.sent("RESET", CONTROL)
     assert [] == stage.reads(0.0)

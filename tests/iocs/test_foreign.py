@@ -37,9 +37,9 @@ def test_the_write_alarm_of_a_failed_put_stays_when_somebody_else_sets() -> None
         setpoint = client.create(SP)
         served.backend.on_write = lambda setting: SettingResult(setting, Status(17, -33), Outcome.REFUSED, "no")
         assert 1 != client.put(setpoint, 20.0)
-        served.bring((1, 35.0))  # while the refused put could still settle it is not known whose it is
-        served.bring((1, 40.0))
+        served.bring((1, 35.0))
         served.settle()
+        assert (1, 35.0) == (client.get(client.create(FOREIGN)), client.get(setpoint))
         assert (Severity.MAJOR, Stat.WRITE) == (client.get_time(setpoint).severity, client.get_time(setpoint).status)
         assert "INVALID" != client.get(client.create(OWN), ca.STRING)
         assert (0.0, Stat.UDF) == (

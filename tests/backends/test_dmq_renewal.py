@@ -12,7 +12,7 @@ from tests.support.leaks import check_leaks
 from tests.support.processes import until
 from tests.support.rabbitmq import RabbitMq
 
-LIFE = 10  # s, of a ticket; it is renewed at half of it
+LIFE = 12  # s, of a ticket; it is renewed at half of it
 TEXTS = [f"S:D{number:05d}@p,200" for number in range(3)]
 
 

@@ -22,6 +22,7 @@ from gateway.plan.model import Confirm, Watch
 
 Told: TypeAlias = Callable[[Device, Value, int], None]  # the value that somebody else has set, and its stamp in ns
 _AT_LEAST = 2.0  # s for which a device settles, besides two periods of its readback
+_MOST = 100  # puts of one device that are remembered
 _NO_RHYTHM = 10.0  # s in place of two periods, where the event has none
 
 
@@ -45,7 +46,7 @@ class Own:
         """A put begins; None: a command, which may move anything. Those of longer than `keep` seconds ago go."""
         self.under_way += 1
         self.reached = reached
-        self.wished = [(at, wished) for at, wished in self.wished if now - at <= keep] + [(now, value)]
+        self.wished = [(at, wished) for at, wished in self.wished[-_MOST:] if now - at <= keep] + [(now, value)]
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ class Moves:
         self._lock = threading.Lock()
         self._own: dict[str, Own] = {}  # by ACNET device
         self._rows: dict[int, _Row] = {}
+        self._rows_of: dict[str, list[_Row]] = {}  # by ACNET device
         self._held = np.full(len(watches), np.nan)  # the last readback of scalars
         self._watched = np.zeros(len(watches), np.bool_)
         for device in devices:
@@ -99,6 +101,8 @@ class Moves:
                 settling = settling_time(watches[plan.setting_row], plan.confirm)
                 tolerance = plan.confirm.tolerance if plan.confirm is not None else 0.0
                 row = self._rows.setdefault(plan.setting_row, _Row([], own, tolerance, settling))
+                if not row.devices:
+                    self._rows_of.setdefault(plan.info.device, []).append(row)
                 row.devices.append(device)
                 row.tolerance, row.settling = max(row.tolerance, tolerance), max(row.settling, settling)
                 self._watched[plan.setting_row] = True
@@ -112,7 +116,7 @@ class Moves:
         with self._lock:
             if (own := self._own.get(device.plan.info.device)) is not None:
                 value = setting.value if setting.request.property is Property.SETTING else None
-                rows = [row for row in self._rows.values() if row.own is own]
+                rows = self._rows_of[device.plan.info.device]
                 reached = value is not None and any(near(value, row.value, row.tolerance) for row in rows)
                 own.wish(value, reached, self._clock.monotonic(), max(row.settling for row in rows))
 

@@ -43,6 +43,8 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
         "Waveforms",
         "End to end",
         "never reads",
+        "unknown names/s, with names on demand",
+        "fields of each open too",
         "beside the flood",
         "over dmq",
         "caproto : acgate",
@@ -51,13 +53,13 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     measured = json.loads(target.read_text("utf-8"))
     assert {"cores", "python", "caproto", "processor"} <= set(measured["machine"])
     assert sorted(measured["medians"]) == [
-        "batches/200/1000", "clients/200/1000", "getput/200", "idle/200", "mixed-grpc/200/1000", "mixed/200/1000",
-        "simput/100", "source-dmq/200/1000",
+        "batches/200/1000", "clients/200/1000", "fields/200", "getput/200", "idle/200", "mixed-grpc/200/1000",
+        "mixed/200/1000", "searches-ondemand/200", "simput/100", "source-dmq/200/1000",
         "steady/200/2000", "stuck/200/1000", "types/200/DOUBLE", "types/200/TIME_DOUBLE",
         "updates/200/1000", "waveform/2",
     ]  # fmt: skip
     for cell, servers in measured["medians"].items():
-        alone = cell.startswith(("steady", "batches", "types", "mixed", "source"))  # what no Python server gets to
+        alone = cell.startswith(("steady", "batches", "types", "mixed", "source", "searches"))  # of ours only
         assert sorted(servers) == (["acgate"] if alone else ["acgate", "caproto"])
     ours = measured["medians"]["updates/200/1000"]["acgate"]
     assert ours["lost"] == 0.0
@@ -69,6 +71,11 @@ def test_a_quick_run_measures_every_part_beside_its_peer_and_ends_what_it_starte
     assert measured["medians"]["getput/200"]["acgate"]["put_piped_s"] > 0
     assert 500 < measured["medians"]["mixed/200/1000"]["acgate"]["flood_s"] < 1500
     assert measured["medians"]["idle/200"]["acgate"]["libca_ms"] > 0
+    searches = measured["medians"]["searches-ondemand/200"]["acgate"]
+    assert min(searches["beside_p50_ms"], searches["alone_p50_ms"]) > 0
+    assert searches["unknown_s"] > 1000
+    fields = measured["medians"]["fields/200"]["acgate"]
+    assert fields["asked_mb"] >= fields["plain_mb"] > 10
     source = measured["medians"]["source-dmq/200/1000"]["acgate"]
     assert 500 < source["readings_s"] < 2000
     assert source["cpu_us"] > 0

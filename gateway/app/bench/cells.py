@@ -11,9 +11,10 @@ from gateway.app.bench.servers import C_IOC, OURS
 from gateway.app.bench.updates import MONITORED
 
 PARTS = (
-    "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck", "mixed",
-    "sources", "many",
+    "start", "connect", "getput", "updates", "clients", "batches", "types", "steady", "waveform", "stuck",
+    "searches", "fields", "mixed", "sources", "many",
 )  # fmt: skip
+ON_DEMAND = "searches-ondemand"  # kind of cell: the same with names on demand
 PUTS = 100  # devices that are put
 CLIENTS = 10
 WAVES = 16  # enough to offer more than a server sends
@@ -119,6 +120,11 @@ def cells(options: Options) -> list[Cell]:
     if "stuck" in parts:
         rungs = _STUCK_HERTZ[:1] if quick else _STUCK_HERTZ
         found += [Cell("stuck", Setup(first, round(1000 / hertz)), True, hertz > rungs[0]) for hertz in rungs]
+    if "searches" in parts:
+        found += [] if quick else [Cell("searches", Setup(first, buffer=LITTLE_BUFFER))]
+        found.append(Cell(ON_DEMAND, Setup(first, buffer=LITTLE_BUFFER, on_demand=True), alone=True))
+    if "fields" in parts:
+        found += [Cell("fields", Setup(pvs, buffer=LITTLE_BUFFER, records=True)) for pvs in options.devices]
     if "mixed" in parts:
         for kind, scheme in MIXED.items():
             for devices, hertz in ((500, 2),) if quick else _FLOODS[kind]:

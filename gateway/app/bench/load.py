@@ -23,6 +23,7 @@ from gateway.app.bench.rawca import (
     message,
     search,
 )
+from gateway.app.bench.storm import fields, searches
 
 
 def connect(job: Job) -> Figures:
@@ -92,7 +93,16 @@ def connect_libca(job: Job) -> Figures:
     return {"libca_ms": libca.connect(job.names(), job.repeater_port) * 1e3}
 
 
-JOBS = {"connect": connect, "updates": updates, "waves": waves, "get": get, "put": put, "libca": connect_libca}
+JOBS = {
+    "connect": connect,
+    "updates": updates,
+    "waves": waves,
+    "get": get,
+    "put": put,
+    "libca": connect_libca,
+    "searches": searches,
+    "fields": fields,
+}
 
 
 def main(text: str) -> int:

@@ -34,6 +34,8 @@ class Setup:
     flood_hertz: int = 10  # of each of them
     flood_scheme: str = "dpm+http"
     scheme: str = "dpm+http"  # between the gateway and its simulator
+    on_demand: bool = False  # names that nobody configured are looked up
+    records: bool = False  # stock caproto makes records, whose fields can be asked for; all others always do
     amqp: str = ""  # the broker between them, where the scheme is dmq
 
     @property
@@ -71,15 +73,19 @@ def facility_text(puts: int, waves: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_config(setup: Setup, folder: Path, backend: str, flood: str = "") -> Path:
-    """The configuration and its table of devices, in a folder; its path. `flood` is the URL of the second backend."""
+def write_config(setup: Setup, folder: Path, backend: str, flood: str = "", devdb: str = "") -> Path:
+    """The configuration and its table of devices, in a folder; its path. `flood` is the URL of the second backend.
+
+    `devdb` is where the device database is, for names on demand.
+    """
+    further = f'metadata: {{url: "devdb+grpc://{devdb}", cache: off}}\non_demand: {{allow: "*"}}\n' if devdb else ""
     second = f', flood: {{url: "{flood}"}}' if flood else ""
     config = folder / "gateway.yaml"
     config.write_text(
         f"gateway: {{name: {GATEWAY}, interfaces: [127.0.0.1], writes: on, buffer: {setup.buffer},\n"
         "  limits: {puts_per_client: 0, puts_per_pv: 0, puts_total: 0}}\n"
         f'backends: {{dpm: {{url: "{backend}"}}{second}}}\n'
-        "devices:\n  - include: devices.csv\n",
+        f"{further}devices:\n  - include: devices.csv\n",
         "utf-8",
     )
     with (folder / "devices.csv").open("w", encoding="utf-8", newline="") as file:

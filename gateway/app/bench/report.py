@@ -21,6 +21,7 @@ def medians(results: Iterable[Result]) -> Medians:
     for (cell, server, figure), values in gathered.items():
         found.setdefault(cell, {}).setdefault(server, {})[figure] = float(f"{median(values):.6g}")
     _idle_memory(found)
+    _field_memory(found)
     return found
 
 
@@ -39,6 +40,18 @@ def _idle_memory(found: Medians) -> None:
         )
         most["device_kb"] = round(grown / devices, 4)
         most["idle_pv_kb"] = round(grown / (most["pvs"] - few["pvs"]), 4)
+
+
+def _field_memory(found: Medians) -> None:
+    """What a PV takes all told, monitored by one client, and when some of its fields are open, too."""
+    cells = sorted((cell for cell in found if cell.startswith("fields/")), key=lambda cell: int(cell.split("/")[1]))
+    if len(cells) < 2:
+        return
+    more = int(cells[-1].split("/")[1]) - int(cells[0].split("/")[1])
+    for server in found[cells[0]].keys() & found[cells[-1]].keys():
+        few, most = found[cells[0]][server], found[cells[-1]][server]
+        for figure in ("plain", "asked"):
+            most[f"{figure}_kb"] = round((most[f"{figure}_mb"] - few[f"{figure}_mb"]) * 1e3 / more, 4)
 
 
 def ratios(of: Medians) -> Medians:

@@ -82,6 +82,10 @@ class Rounds:
                 return _load(served, "waves", served.wave_name, setup.waves, seconds)
             case "idle" | "many":
                 return self._idle(served, cell)
+            case "searches" | "searches-ondemand":
+                return _load(served, "searches", READ_NAME, setup.pvs, seconds)
+            case "fields":
+                return _load(served, "fields", READ_NAME, setup.pvs)
             case "stuck":
                 return self._stuck(served, cell)
             case "source-http" | "source-grpc" | "source-dmq":

@@ -62,6 +62,7 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
         env = environment(port, repeater)
         source_pid, is_ours, flood_port = None, name == OURS, 0
         ready = place / "ready.json"
+        devdb = ""
         if is_ours:
             facility = place / "facility.yaml"
             facility.write_text(facility_text(setup.puts, setup.waves), "utf-8")
@@ -69,9 +70,10 @@ def serving(name: str, setup: Setup) -> Iterator[Serving]:
             if not (setup.sim or setup.batches):
                 source = stack.enter_context(_simulator(setup, facility, env))
                 source_pid, backend = source.pid, _url(setup, source.said)
+                devdb = str(source.said["devdb"]) if setup.on_demand else ""
             flood_port = free_port() if setup.flood else 0
             flood = f"{setup.flood_scheme}://127.0.0.1:{flood_port}" if setup.flood else ""
-            config = write_config(setup, place, backend, flood)
+            config = write_config(setup, place, backend, flood, devdb)
             command = python_module("gateway", "run", str(config), "--ready-file", str(ready))
             if setup.batches:
                 hertz = f"{1e3 / setup.period_ms:.9g}"
@@ -100,6 +102,8 @@ def _peer(name: str, setup: Setup, ready: Path) -> list[str]:
     module = f"gateway.app.bench.stock_{name}"
     if setup.waves:
         return python_module(module, str(setup.waves), "1e9", "1", str(ready), str(WAVE_ELEMENTS))
+    if setup.records and name == "caproto":
+        return python_module(module, str(setup.pvs), "0", "1", str(ready), "1", "ai")
     rate = 0.0 if setup.idle else setup.offered
     return python_module(module, str(setup.pvs), str(rate), str(setup.chunk), str(ready), "1")
 
@@ -111,6 +115,7 @@ def _simulator(setup: Setup, facility: Path, env: dict[str, str]) -> Running:
         "gateway", "simulate", str(facility), "--dpm-http-port", "0", "--synthetic", str(setup.pvs),
         "--rate", f"{1e3 / setup.period_ms:.9g}", "--ready-file", str(ready),
         *(("--dpm-grpc-port", "0") if setup.scheme == "dpm+grpc" else ()),
+        *(("--devdb-port", "0") if setup.on_demand else ()),
         *(("--amqp", setup.amqp) if setup.amqp else ()),
     )  # fmt: skip
     return Running("the simulator", command, env, LOAD_CORE, ready)

@@ -25,10 +25,10 @@ async def _write_forever(pvs: list[object], rate: float, chunk: int, elements: i
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-def main(count: int, rate: float, chunk: int, ready: str, elements: int) -> None:
+def main(count: int, rate: float, chunk: int, ready: str, elements: int, record: str | None = None) -> None:
     """Serve S:D00000 ... until a signal ends the process; rate in updates/s over all, 0: none; elements of each."""
     body = {
-        f"pv{place}": pvproperty(value=0.0 if elements == 1 else [0.0] * elements, name=f"D{place:05d}")
+        f"pv{place}": pvproperty(value=0.0 if elements == 1 else [0.0] * elements, name=f"D{place:05d}", record=record)
         for place in range(count)
     }
     group = type("Group", (PVGroup,), body)(prefix="S:")
@@ -45,4 +45,4 @@ def main(count: int, rate: float, chunk: int, ready: str, elements: int) -> None
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+    main(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]), *sys.argv[6:])

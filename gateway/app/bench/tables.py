@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.app.bench.cells import CLIENTS, MIXED, SOURCES, Options
+from gateway.app.bench.cells import CLIENTS, MIXED, ON_DEMAND, SOURCES, Options
 from gateway.app.bench.ours import WAVE_ELEMENTS
 from gateway.app.bench.report import Medians, medians, number, ratios
 from gateway.app.bench.rounds import Result
 from gateway.app.bench.servers import OURS
+from gateway.app.bench.storm import FIELDS
 
 _CONNECT = {"libca_ms": "libca", "search_ms": "search", "create_ms": "create", "subscribe_ms": "subscribe"}
 _MEMORY = {"device_kb": "kB/device", "idle_pv_kb": "kB/PV", "per_pv_kb": "kB/subscription"}
@@ -22,6 +23,11 @@ _MIXED = {
     "flood_s": "flood/s", "alone_p50_ms": "p50 alone", "beside_p50_ms": "p50 beside", "alone_p99_ms": "p99 alone",
     "beside_p99_ms": "p99 beside",
 }  # fmt: skip
+_SEARCHES = {
+    "alone_p50_ms": "p50", "alone_p99_ms": "p99", "beside_p50_ms": "p50 beside", "beside_p99_ms": "p99 beside",
+    "name_cpu_us": "CPU us", "lost": "lost", "grew_mb": "MB more",
+}  # fmt: skip
+_FIELDS = {"plain_mb": "MB", "asked_mb": "MB with fields", "plain_kb": "kB/PV", "asked_kb": "kB/PV with fields"}
 _SOURCE = {"readings_s": "readings/s", "cpu_us": "CPU us", "source_cpu_us": "simulator's", "dropped": "dropped"}
 
 
@@ -72,6 +78,11 @@ def tables(options: Options, results: Sequence[Result]) -> list[Table]:
         _columns(options, of, f"Waveforms of {WAVE_ELEMENTS} doubles, monitored by one client", "waveform",
                  {"mb_s": "MB/s", "server_core": "cores", "cpu_us_mb": "CPU us/MB"}),
         _columns(options, of, "A good client alone and beside one that never reads", "stuck", _STUCK),
+        *(_columns(options, of, f"Searches by themselves, and beside 20 000 unknown names/s, {words}; ms, CPU us per "
+                   "unknown name, share of searches without an answer, MB grown", kind, _SEARCHES)
+          for kind, words in (("searches", "without names on demand"), (ON_DEMAND, "with names on demand"))),
+        _columns(options, of, f"Memory with all PVs monitored by one client: MB and kB per PV, and with {len(FIELDS)} "
+                 "fields of each open too; stock caproto serves records", "fields", _FIELDS),
         *(_columns(options, of, f"200 PVs over DPM/HTTP alone, and beside the flood of another backend, {scheme}; ms",
                    kind, _MIXED) for kind, scheme in MIXED.items()),
         *(_columns(options, of, f"Readings that nobody monitors, over {scheme}: taken per second, CPU us each", kind,

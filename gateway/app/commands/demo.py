@@ -68,6 +68,7 @@ def demo_config(facility: Facility, addresses: Mapping[str, str]) -> str:
         f'  dpm: {{url: "dpm+http://{addresses["dpm_http"]}"}}',
         f'  grpc: {{url: "dpm+grpc://{addresses["dpm_grpc"]}"}}',
         f'metadata: {{url: "devdb+grpc://{addresses["devdb"]}", cache: off}}',
+        'on_demand: {allow: "*", backend: [dpm, grpc]}',
         "devices:",
     ]
     for name in facility.devices:

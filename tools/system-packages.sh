@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the real parts of the test suite need and pip cannot give: a KDC, Kerberos tools and headers, wrong clocks,
-# RabbitMQ, sshd, a C compiler, the headers of Python.
+# RabbitMQ, PostgreSQL, sshd, a C compiler, the headers of Python.
 # Looks first; asks apt-get only for what is missing; where it may not, says what to install and exits 1.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
@@ -24,6 +24,8 @@ need faketime faketime
 need libkrb5-dev krb5-config /usr/include/gssapi/gssapi.h
 need rabbitmq-server rabbitmq-server
 need openssh-server sshd
+PATH="$PATH$(printf ":%s" /usr/lib/postgresql/*/bin)"
+need postgresql initdb postgres
 need gcc gcc
 need python3-dev "$(python3 -c "import sysconfig; print(sysconfig.get_path('include'))")/Python.h"
 

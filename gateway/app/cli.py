@@ -26,6 +26,8 @@ COMMANDS = {  # each is a module of gateway.app.commands, imported only when it 
     "write": "write to one backend directly, without EPICS",
     "watch": "print the readings of one backend as they come, without EPICS",
     "undo": "put one's own settings back to what they were, by the journal of puts",
+    "journal": "the puts that the journal holds: who set what, when, and what became of it",
+    "db": "make and upgrade the schema of a database, which nothing else does",
     "bench": "the project's own benchmarks",
 }
 

@@ -13,10 +13,12 @@ from gateway.access.lease import Leases
 from gateway.access.lock import Locks
 from gateway.access.rate import RateLimit, Rates
 from gateway.app.config_file import read_text
+from gateway.app.history import table_journal
 from gateway.config.gateway_section import GatewaySection
 from gateway.core.errors import BadInput
 from gateway.core.ports import Clock
 from gateway.history.journal import FileJournal
+from gateway.history.queued import Journals, QueuedJournal
 from gateway.plan.family import find
 from gateway.plan.model import Plan
 from iocs.guard import Guard
@@ -58,8 +60,8 @@ def notes_of(file: AccessFile, plan: Plan) -> Iterator[str]:
             yield f"{file.name}: the input {name} is no PV of this gateway; it is looked for at other IOCs"
 
 
-def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJournal | None:
-    """The journal of puts, not started yet; its file is relative to `folder`."""
+def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> Journals | None:
+    """The journal of puts, not started yet; its files are relative to `folder`."""
     if section.audit is None:
         return None
     server = None
@@ -69,10 +71,15 @@ def journal_of(section: GatewaySection, folder: Path, clock: Clock) -> FileJourn
             given = section.audit.caputlog
             raise BadInput(f"gateway.audit.caputlog: {given!r} is no host:port; write for example 127.0.0.1:7011")
         server = host, int(port)
-    return FileJournal(folder / section.audit.file, section.name, clock, server)
+    parts: list[QueuedJournal] = []
+    if section.audit.file is not None:
+        parts.append(FileJournal(folder / section.audit.file, section.name, clock, server))
+    if section.audit.url is not None:
+        parts.append(table_journal(section.audit.url, folder, section.name))
+    return Journals(parts)
 
 
-def guard_of(section: GatewaySection, folder: Path, plan: Plan, clock: Clock) -> tuple[Guard, FileJournal | None]:
+def guard_of(section: GatewaySection, folder: Path, plan: Plan, clock: Clock) -> tuple[Guard, Journals | None]:
     """Who may do what, and the journal of puts, which is not started yet; the log gets the notes of the access file."""
     rules = rules_of(section, folder)
     journal = journal_of(section, folder, clock)

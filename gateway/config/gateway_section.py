@@ -1,8 +1,8 @@
 """The section `gateway` of the configuration, and what is limited and recorded in it."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.config.problems import SHORT_NAME
 from gateway.config.scalars import Event, Interfaces, Networks, Section, Switch
@@ -46,13 +46,22 @@ class LimitsSection(Section):
 
 
 class AuditSection(Section):
-    """The journal of puts: one JSON line for each."""
+    """The journal of puts: one JSON line, or one row of a table, for each, or both."""
 
-    file: str = Field(description="file that lines are added to")
+    file: str | None = Field(default=None, description="file that lines are added to")
+    url: str | None = Field(default=None, description="database with the table puts, for example sqlite:///puts.db")
     required: Switch = Field(default=False, description="on refuses puts while the journal cannot be written")
     caputlog: str | None = Field(
         default=None, description="host:port of a log server for lines as caPutLog writes them"
     )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if self.file is None and self.url is None:
+            raise ValueError("names no place; write file, or url, or both")
+        if self.caputlog is not None and self.file is None:
+            raise ValueError("caputlog sends a copy of what is in the file; write file, too")
+        return self
 
 
 class GatewaySection(Section):

@@ -43,7 +43,10 @@ class PutRow:
 class PutJournal(Protocol):
     """Keeps rows of puts; never blocks, never raises."""
 
-    lost: int  # rows that could not be kept, since the start
+    @property
+    def lost(self) -> int:
+        """Rows that could not be kept, since the start."""
+        ...
 
     def record(self, row: PutRow) -> None:
         """Take a row."""

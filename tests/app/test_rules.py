@@ -11,8 +11,13 @@ from gateway.access.rules import Client
 from gateway.app.rules import AccessWatch, journal_of, notes_of, rules_of
 from gateway.config.gateway_section import GatewaySection
 from gateway.core.errors import BadInput
+from gateway.history.database import Database
+from gateway.history.journal import FileJournal
+from gateway.history.table_journal import TableJournal
 from gateway.runtime.clock import SystemClock
 from tests.plan.planning import planned
+from tests.support.ca_client import free_port
+from tests.support.leaks import check_leaks
 
 OPEN, SHUT = "ASG(DEFAULT) {RULE(1,WRITE)}", "ASG(DEFAULT) {RULE(1,READ)}"
 ALICE = Client("alice", "pc", "127.0.0.1")
@@ -50,9 +55,31 @@ def test_a_journal_is_beside_the_configuration_and_its_log_server_is_checked(tmp
     assert journal_of(section(), tmp_path, SystemClock()) is None
     made = journal_of(section(audit={"file": "p.jsonl", "caputlog": "127.0.0.1:7011"}), tmp_path, SystemClock())
     assert made is not None
-    assert (tmp_path / "p.jsonl", ("127.0.0.1", 7011)) == (made.path, made.server)
+    (lines,) = made.parts
+    assert isinstance(lines, FileJournal)
+    assert (tmp_path / "p.jsonl", ("127.0.0.1", 7011)) == (lines.path, lines.server)
     with pytest.raises(BadInput, match=r"gateway.audit.caputlog: 'logs' is no host:port; write for example"):
         journal_of(section(audit={"file": "p", "caputlog": "logs"}), tmp_path, SystemClock())
+
+
+def test_a_table_is_a_journal_beside_the_file_once_the_command_has_made_it(tmp_path: Path) -> None:
+    both = section(audit={"file": "p.jsonl", "url": "sqlite:///p.db"})
+    with pytest.raises(BadInput, match=r"p\.db has no schema yet; run: acgate db upgrade --url"):
+        journal_of(both, tmp_path, SystemClock())
+    Database("sqlite:///p.db", tmp_path).upgrade()
+    made = journal_of(both, tmp_path, SystemClock())
+    assert made is not None
+    assert [FileJournal, TableJournal] == [type(part) for part in made.parts]
+
+
+def test_a_database_that_is_away_ends_no_start_and_is_trouble(tmp_path: Path) -> None:
+    url = f"postgresql://acgate@127.0.0.1:{free_port()}/acgate"
+    made = journal_of(section(audit={"url": url}), tmp_path, SystemClock())
+    assert made is not None
+    with check_leaks():
+        made.start()
+        assert "cannot be written: " in made.trouble()
+        assert made.stop()
 
 
 def watch_over(tmp_path: Path, text: str, values: dict[str, float | None]) -> AccessWatch:

@@ -37,7 +37,9 @@ def test_what_is_limited_has_defaults_that_are_safe_and_roomy() -> None:
     assert (60_000, 60_000, 0) == (limits.channels, limits.monitors, limits.message)
 
 
-def test_a_journal_needs_a_file() -> None:
-    with pytest.raises(ValidationError, match="Field required"):
+def test_a_journal_needs_a_place_and_its_copy_a_file() -> None:
+    with pytest.raises(ValidationError, match="names no place; write file, or url, or both"):
         GatewaySection.model_validate({"audit": {"required": "on"}})
+    with pytest.raises(ValidationError, match="caputlog sends a copy of what is in the file; write file, too"):
+        GatewaySection.model_validate({"audit": {"url": "sqlite:///puts.db", "caputlog": "127.0.0.1:7011"}})
     assert GatewaySection.model_validate({"audit": {"file": "puts.jsonl"}}).audit.required is False

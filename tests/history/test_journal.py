@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core.put_row import PutRow
-from gateway.history import journal
+from gateway.history import queued as journal
 from gateway.history.journal import FileJournal
 from gateway.runtime.clock import SystemClock
 from tests.support.leaks import check_leaks

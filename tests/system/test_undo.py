@@ -10,7 +10,7 @@ from tests.support.processes import Running, Site, until
 
 DEVICES = "".join(f'  - {{device: "{name}", writable: true, properties: "reading, setting"}}\n'
                   for name in ("Z:ACLTST", "Z:ACLTS1", "N:H801", "Z:OFFSET", "Z:CLIP"))  # fmt: skip
-CONFIG = f"""gateway: {{name: GW1, interfaces: [127.0.0.1], writes: on, audit: {{file: puts.jsonl}}}}
+CONFIG = f"""gateway: {{name: GW1, interfaces: [127.0.0.1], writes: on, audit: {{file: puts.jsonl, url: 'sqlite:///puts.db'}}}}
 backends: {{sim: {{url: "sim:"}}}}
 devices:
 {DEVICES}"""
@@ -19,14 +19,26 @@ devices:
 @pytest.fixture
 def site(tmp_path: Path):
     with Site(tmp_path) as made:
+        made_table = made.acgate("db", "upgrade", "--url", table(made))
+        assert 0 == made_table.wait(60), made_table.report()
         made.run(CONFIG)
         yield made
 
 
-def undo(site: Site, *words: str) -> Running:
-    command = site.acgate("undo", str(site.folder / "puts.jsonl"), *words)
+def table(site: Site) -> str:
+    return f"sqlite:///{site.folder / 'puts.db'}"
+
+
+def undo(site: Site, *words: str, journal: str = "") -> Running:
+    command = site.acgate("undo", journal or str(site.folder / "puts.jsonl"), *words)
     command.wait(60)
     return command
+
+
+def in_table(site: Site, *words: str) -> list[dict[str, object]]:
+    asked = site.acgate("journal", table(site), "--json", *words)
+    assert 0 == asked.wait(60), asked.report()
+    return [json.loads(line) for line in asked.out.splitlines()]
 
 
 def value(site: Site, name: str) -> float:
@@ -53,7 +65,12 @@ def test_twenty_puts_of_three_people_and_one_of_them_goes_back(site: Site) -> No
     assert f"Z:ACLTST:SP: 5.0 -> {before['Z:ACLTST']} (not done)" in rehearsed.out
     assert 5.0 == value(site, "Z:ACLTST:SP_RBV")
 
-    done = undo(site, "--since", "5m", "--user", "alice")
+    assert until(lambda: 20 == len(in_table(site)), 10)
+    assert [json.loads(line)["id"] for line in journal.read_text().splitlines()] == [
+        row["id"] for row in in_table(site)
+    ]
+    assert 4 == len(in_table(site, "--device", "Z:CLIP", "--user", "carl", "--since", "5m"))
+    done = undo(site, "--since", "5m", "--user", "alice", journal=table(site))
     assert 0 == done.wait(1), done.report()
     assert "stays: carl@console has set it since" in done.out
     assert until(lambda: before["Z:ACLTST"] == value(site, "Z:ACLTST:SP_RBV"), 10)

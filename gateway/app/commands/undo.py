@@ -2,17 +2,14 @@
 
 import argparse
 import getpass
-import json
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from caproto import CaprotoError
 from caproto.sync.client import read, write
 
-from gateway.access.undo import Row, Step, undo_of
-from gateway.app.config_file import read_text
-from gateway.core.errors import BadInput
+from gateway.access.undo import Step, undo_of
+from gateway.app.history import rows_of
+from gateway.app.since import since
 
 PATIENCE = 10.0  # s for each put
 FOLLOWS = 2.5  # s in which a readback follows a put
@@ -20,7 +17,9 @@ FOLLOWS = 2.5  # s in which a readback follows a put
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `undo`."""
-    parser.add_argument("journal", metavar="JOURNAL", help="the file that gateway.audit names")
+    parser.add_argument(
+        "journal", metavar="JOURNAL", help="the file, or the URL of the database, that gateway.audit names"
+    )
     parser.add_argument(
         "--since", metavar="WHEN", required=True, help="ISO time, or minutes back from now, such as 30m"
     )
@@ -30,7 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Put back what can be; 1 when something that could be was not."""
-    steps = undo_of(_rows(Path(args.journal)), args.user, _since(args.since))
+    begin = since(args.since)
+    steps = undo_of(rows_of(args.journal, begin), args.user, begin)
     failed = 0
     for step in steps:
         said = step.reason or _why_not(step, args.dry_run)
@@ -40,32 +40,6 @@ def run(args: argparse.Namespace) -> int:
     if not steps:
         print(f"{args.user} has set nothing since then")
     return 1 if failed else 0
-
-
-def _rows(path: Path) -> list[Row]:
-    rows: list[Row] = []
-    for number, line in enumerate(read_text(path, "name the file that gateway.audit names").splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or "time_ns" not in row:
-            raise BadInput(f"{path}:{number}: is no line of a journal of puts")
-        rows.append(row)
-    return rows
-
-
-def _since(text: str) -> int:
-    """Nanoseconds since 1970 of a time as people write it."""
-    if text.endswith("m") and text[:-1].isdecimal():
-        when = datetime.now(UTC) - timedelta(minutes=int(text[:-1]))
-    else:
-        try:
-            when = datetime.fromisoformat(text).astimezone()
-        except ValueError:
-            remedy = "write for example 2026-11-25T08:00 or 30m"
-            raise BadInput(f"--since: {text!r} is no time; {remedy}") from None
-    return int(when.timestamp() * 1e9)
 
 
 def _held(step: Step) -> float:

@@ -1,7 +1,7 @@
 """Channels: every PV by its name. A group is made when a client first asks for a PV of it; a search makes nothing."""
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Set
 from dataclasses import replace
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
@@ -47,8 +47,8 @@ READBACK = f":{Role.READBACK.value}"
 TEXTS = (PvType.STRING, PvType.TEXT)  # types that a name with `$` may mean
 
 
-class Further(Protocol):
-    """Names that no plan has."""
+class Names(Protocol):
+    """Names that the plan has not."""
 
     @property
     def made(self) -> Iterable[Channel]:
@@ -64,6 +64,14 @@ class Further(Protocol):
         ...
 
     def settling(self, name: str) -> "asyncio.Future[None] | None":
+        """See Channels."""
+        ...
+
+
+class Further(Names, Protocol):
+    """Other plans, and names of none."""
+
+    def unlocked(self, device: str) -> None:
         """See Channels."""
         ...
 
@@ -203,16 +211,43 @@ class Channels:
         return float(value) if valid else None
 
     def ended(self, circuit: Hashable) -> None:
-        """A circuit is gone: its lease and its locks end."""
-        self.ioc.ended(circuit)
+        """A circuit is gone: its lease and its locks end, and who monitors them is told."""
+        for device in self.ioc.guard.ended(circuit):
+            self.unlocked(device)
+
+    def unlocked(self, device: str) -> None:
+        """The lock of a device, of this plan or another, has ended: tell those who monitor it."""
+        if device in self.ioc.devices:
+            self.ioc.locked(self.ioc.devices[device])
+        if self.further is not None:
+            self.further.unlocked(device)
 
     def denied(self, channel: Served, value: Any, put: Put, refusal: Refusal | None) -> None:
         """A put never came to its device: tell the journal and the outcome PVs. None: for want of rights."""
-        spec = replace(origin(channel).spec, name=channel.pvname)
+        whole = origin(channel)
+        spec = replace(whole.spec, name=channel.pvname)
+        ioc = whole.group.ioc if isinstance(whole.group, DeviceGroup) else self.ioc
         if refusal is None:
-            device = self.ioc.plan.devices.get(spec.device)
-            refusal = self.ioc.guard.why_not(spec, channel.asg, channel.level, put, device.name if device else "")
-        self.ioc.denied(spec, value, put, refusal)
+            device = ioc.plan.devices.get(spec.device)
+            refusal = ioc.guard.why_not(spec, channel.asg, channel.level, put, device.name if device else "")
+        ioc.denied(spec, value, put, refusal)
+
+    def add(self, group: PVGroup) -> None:
+        """Serve the PVs of one more group of the gateway itself."""
+        self._whole.update(group.pvdb)
+
+    def retire(self, devices: Set[str]) -> None:
+        """Serve these devices no more. Clients that have channels of them are not told here."""
+        plan, ioc = self.ioc.plan, self.ioc
+        for kept in (self._rows, self._whole, self._parts):
+            for name in list(kept):
+                if (spec := find(plan, name)) is not None and spec.device in devices:
+                    del kept[name]
+        for key, field in list(self._fields.items()):
+            if field.base.spec.device in devices:
+                del self._fields[key]
+        ioc.plan = replace(plan, devices={name: one for name, one in plan.devices.items() if name not in devices})
+        ioc.forget(devices)
 
     def redescribe(self, devices: Mapping[str, DevicePlan]) -> None:
         """Show devices as they are described from now on: PVs that are made, and those that will be."""

@@ -6,7 +6,8 @@ their types and names, is said by the plan: the name of an attribute is the role
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
@@ -69,6 +70,7 @@ class Ioc:
     described: Callable[[str], float] = lambda _: -1.0  # s since the device database described a device
     setpoints: dict[str, "Channel"] = field(default_factory=dict)  # the SP channels that were made, by device
     served: list["Channel"] = field(default_factory=list)  # the :GW:BACKEND channels that were made
+    under_way: Counter[str] = field(default_factory=Counter)  # puts that were queued and not answered, by device
     locks: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the LOCK groups that were made, by device
     outcomes: dict[str, "DeviceGroup"] = field(default_factory=dict)  # the :WR: groups that were made, by device
 
@@ -133,9 +135,11 @@ class Ioc:
                 device.show(late.state, late.message, pending.who)
 
         alarm_clock = asyncio.get_running_loop().call_later(patience, withdraw)
+        self.under_way[device.name] += 1
         try:
             return await answer
         finally:
+            self.under_way[device.name] -= 1
             alarm_clock.cancel()
 
     def refuse(self, device: Device, judged: Judged, refusal: Refusal) -> PutFailed:
@@ -153,10 +157,12 @@ class Ioc:
             device.refused(put.who, str(refusal))
         self.guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
 
-    def ended(self, circuit: Hashable) -> None:
-        """A circuit is gone: its lease and its locks end, and who monitors them is told."""
-        for name in self.guard.ended(circuit):
-            self.locked(self.devices[name])
+    def forget(self, devices: Set[str]) -> None:
+        """These devices are served no more: nobody monitors their PVs."""
+        for kept in (self.setpoints, self.locks, self.outcomes):
+            for name in devices & kept.keys():
+                del kept[name]
+        self.served = [channel for channel in self.served if channel.spec.device not in devices]
 
     def locked(self, device: Device) -> None:
         """The lock of a device has changed: tell those who monitor it."""

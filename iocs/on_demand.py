@@ -6,7 +6,7 @@ search again. What is made for one name is a plan of one device with a table, a 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from devices.feeds import Feeds
@@ -14,10 +14,10 @@ from devices.read_now import ReadNow
 from gateway.core.ports import Clock
 from gateway.plan.family import find
 from gateway.plan.known_names import AWAY, KnownNames
-from gateway.plan.model import Plan
+from gateway.plan.model import DevicePlan, Plan
 from gateway.plan.on_demand import Wanted, allowed, plan_of, plausible, wanted
 from iocs.channel import Channel
-from iocs.channels import Channels, fits, origin
+from iocs.channels import fits, origin
 from iocs.filters import parse_filters
 from iocs.group import DeviceGroup
 from iocs.guard import Guard
@@ -39,17 +39,32 @@ class Circuits(Protocol):
         ...
 
 
+class Planned(Protocol):
+    """The devices that have entries of their own."""
+
+    def devices(self) -> Mapping[str, DevicePlan]:
+        """By name."""
+        ...
+
+    def planned(self, name: str) -> bool:
+        """Whether the name is a PV of one, or of the gateway itself."""
+        ...
+
+    def find_planned(self, name: str) -> tuple[Served, bool] | None:
+        """The channel of such a name."""
+        ...
+
+
 class OnDemand:
     """Names that are served without an entry. Lives on the loop; `run` asks, and ends what is unused."""
 
     def __init__(
-        self, source: Source, planned: Channels, feeds: Feeds, guard: Guard, reads: ReadNow, clock: Clock
+        self, source: Source, planned: Planned, feeds: Feeds, guard: Guard, reads: ReadNow, clock: Clock
     ) -> None:
         self._source, self._planned, self._feeds, self._guard, self._clock = source, planned, feeds, guard, clock
         self._reads = reads
-        self._configured: dict[str, str] = {}  # the name of each device's PV, by the device
-        for name, device in planned.ioc.plan.devices.items():
-            self._configured.setdefault(device.info.device, name)
+        self._configured: dict[str, str]  # the name of each device's PV, by the device
+        self.configure()
         self._names = KnownNames()
         self._worlds: dict[str, World] = {}
         self._asked = asyncio.Event()
@@ -57,6 +72,12 @@ class OnDemand:
         self.rate = 0.0  # readings per second, over the last second
         self.asking = False  # whether a question waits for its answer
         self.lookups = 0  # questions to the device database, since the start
+
+    def configure(self) -> None:
+        """Look anew at which devices have entries of their own."""
+        self._configured = {}
+        for name, device in self._planned.devices().items():
+            self._configured.setdefault(device.info.device, name)
 
     @property
     def worlds(self) -> int:
@@ -97,7 +118,7 @@ class OnDemand:
         for wish, rest in self._meant(name):
             if (alias := self._alias(wish, rest)) is not None:
                 if self._planned.planned(alias):
-                    return self._planned.find(alias)
+                    return self._planned.find_planned(alias)
             elif (world := self._world(wish, rest)) is not None:
                 return world.channels.find(wish.key + wish.suffix + rest)
         return None

@@ -5,13 +5,12 @@ import errno
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from iocs.channel import Channel
 from iocs.channels import Channels
 from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
-from iocs.publisher import Publisher
 from iocs.store import Store
 
 log = logging.getLogger("acgate.serve")
@@ -20,10 +19,22 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 SAMPLE_PERIOD = 1.0  # s between two looks at figures that clients monitor
 
 
+class Published(Protocol):
+    """What brings readings to their PVs."""
+
+    def drain(self) -> None:
+        """Publish all that waits."""
+        ...
+
+    def count(self, now: float) -> None:
+        """Bring rates up to date; `now` is in s of a clock that never steps."""
+        ...
+
+
 async def serve(
     channels: Channels,
     store: Store,
-    publisher: Publisher,
+    publisher: Published,
     settings: CaSettings,
     ready: Callable[[CaServer], Coroutine[Any, Any, None]],
     stop: asyncio.Event,
@@ -62,7 +73,7 @@ def _told(stop: asyncio.Event, loop: asyncio.AbstractEventLoop, context: dict[st
         loop.default_exception_handler(context)
 
 
-async def _sample(channels: Channels, publisher: Publisher) -> None:
+async def _sample(channels: Channels, publisher: Published) -> None:
     loop = asyncio.get_running_loop()
     broken: set[Channel] = set()
     while True:

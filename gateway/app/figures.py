@@ -1,28 +1,22 @@
 """The gateway's own PVs: what each figure is, asked for when somebody reads it."""
 
-from functools import cache, partial
+from collections import Counter
+from functools import lru_cache, partial
 from typing import Protocol
 
 import gateway
-from devices.acquisition import Acquisition
-from devices.device import Device
-from devices.queues import PushQueue
-from devices.settings import SettingsWorkers
-from devices.table import DeviceTable
+from gateway.app.assembly import Assembly
 from gateway.app.metadata import Metadata
 from gateway.app.plan_sizes import count_pvs
+from gateway.app.reload import Reload
 from gateway.app.rules import AccessWatch
 from gateway.backends.route import RouteBackend
-from gateway.core.ports import Backend, Clock, Counting, Expiring
+from gateway.core.ports import Backend, Clock, Counting, Expiring, Health
 from gateway.core.put_row import PutJournal
-from gateway.core.route import Names
-from gateway.plan.model import Plan
 from iocs.diagnostics import Countdown, Figure
 from iocs.fast.server import CaServer
 from iocs.guard import Guard
 from iocs.on_demand import OnDemand
-from iocs.publisher import Publisher
-from iocs.store import Store
 from iocs.world import Counts
 
 WRAP = 0x7FFFFFFF  # counters are LONG and start anew
@@ -35,29 +29,22 @@ EXPIRES = {  # s; MINOR and MAJOR
 class Served(Protocol):
     """What the figures are about: a running gateway."""
 
-    plan: Plan
     clock: Clock
+    born: float
     backends: dict[str, Backend]
-    devices: dict[str, Device]
-    table: DeviceTable
-    store: Store
+    first: Assembly
+    assemblies: list[Assembly]
+    past: Counts
     server: CaServer | None
     guard: Guard
     access: AccessWatch | None
-    acquisitions: list[Acquisition]
-    writers: list[SettingsWorkers]
-    routes: dict[Names, RouteBackend]
     metadata: Metadata | None
     on_demand: OnDemand | None
-
-    def waiting_settings(self) -> int:
-        """Settings that wait for a worker now."""
-        ...
+    reloading: Reload | None
 
 
-def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, Figure]:
+def figures(served: Served) -> dict[str, Figure]:
     """The suffix of each PV, and how to get its value."""
-    born = served.clock.monotonic()
 
     def circuits() -> int:
         return len(served.server.circuits) if served.server else 0
@@ -65,73 +52,83 @@ def figures(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, 
     def pvs() -> int:
         """Of the configured devices, and of what lives on demand."""
         later = served.on_demand.plans if served.on_demand else ()
-        return sum(map(count_pvs, later), configured()) & WRAP
+        return sum(map(count_pvs, later), configured(_generation(served))) & WRAP
 
-    @cache
-    def configured() -> int:
-        return count_pvs(served.plan)
+    @lru_cache(1)
+    def configured(generation: int) -> int:
+        del generation
+        return sum(count_pvs(one.ioc.plan) for one in served.assemblies)
 
     def restarts() -> int:
         """Of workers that died and began anew."""
-        return sum(a.restarts for a in served.acquisitions) + sum(w.restarts for w in served.writers)
+        taking = sum(worker.restarts for one in served.assemblies for worker in one.acquisitions)
+        return taking + sum(worker.restarts for one in served.assemblies for worker in one.writers)
 
     found: dict[str, Figure] = {
         "VERSION": lambda: gateway.__version__,
-        "UPTIME": lambda: served.clock.monotonic() - born,  # s
-        "DEVICES": lambda: len(served.devices),
+        "UPTIME": lambda: served.clock.monotonic() - served.born,  # s
+        "DEVICES": lambda: sum(len(one.ioc.plan.devices) for one in served.assemblies),
         "PVS": pvs,
-        "WRITES": lambda: int(served.plan.writes),
+        "WRITES": lambda: int(served.first.plan.writes),
         "CLIENTS": circuits,
         "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
         "SEARCHES:REFUSED": lambda: served.server.searches.refused & WRAP if served.server else 0,  # datagrams
+        "RELOAD:GENERATION": lambda: _generation(served),
+        "RELOAD:TIME": lambda: served.reloading.time if served.reloading else "",
+        "RELOAD:RESULT": lambda: served.reloading.result if served.reloading else "",
+        "RELOAD:UNWANTED": lambda: sum(one.unwanted() for one in served.assemblies),  # requests
         "ACCESS:STATE": lambda: served.access.state if served.access else "none",
         "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
         "ACCESS:INVALID": lambda: ", ".join(served.access.invalid()) if served.access else "",  # inputs
         "JOURNAL:STATE": lambda: _journal(served.guard.journal),
         "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
         "RESTARTS": restarts,
-        "QUEUE:PUSH": lambda: push.waiting,
-        "QUEUE:PUSH:MAX": lambda: push.high_water,
-        "QUEUE:PUT": served.waiting_settings,
+        "QUEUE:PUSH": lambda: sum(one.push.waiting for one in served.assemblies),
+        "QUEUE:PUSH:MAX": lambda: max(one.push.high_water for one in served.assemblies),
+        "QUEUE:PUT": lambda: sum(one.waiting_settings() for one in served.assemblies),
         "ONDEMAND:WORLDS": lambda: served.on_demand.worlds if served.on_demand else 0,  # devices and requests
         "ONDEMAND:LOOKUPS": lambda: served.on_demand.lookups & WRAP if served.on_demand else 0,
         "ONDEMAND:UNKNOWN": lambda: served.on_demand.unknown & WRAP if served.on_demand else 0,  # answers
     }
-    found |= _readings(served, push, publisher)
+    found |= _readings(served)
     if served.metadata is not None:
         found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}
-    for name, backend in served.backends.items():
-        found |= {f"BACKEND:{name}:{suffix}": figure for suffix, figure in _backend(backend).items()}
-    for route in served.routes.values():
-        found |= {f"ROUTE:{route.name}:{suffix}": figure for suffix, figure in _route(route).items()}
+    for name in served.backends:
+        found |= {f"BACKEND:{name}:{suffix}": figure for suffix, figure in _backend(served, name).items()}
+    for route in {route.name: route for one in served.assemblies for route in one.routes.values()}.values():
+        found |= {f"ROUTE:{route.name}:{suffix}": figure for suffix, figure in _route(served, route.name).items()}
     return found
 
 
-def _readings(served: Served, push: PushQueue, publisher: Publisher) -> dict[str, Figure]:
+def _generation(served: Served) -> int:
+    return served.reloading.generation if served.reloading else 1
+
+
+def _readings(served: Served) -> dict[str, Figure]:
     """What became of readings, those on demand too."""
 
-    def drops() -> int:
-        """Readings that no client was told of: lost before the table, in the push queue, or at slow clients."""
-        early = sum(acquisition.dropped for acquisition in served.acquisitions)
-        late = int(served.store.dropped.sum()) + served.store.dropped_elsewhere
-        return (early + push.dropped + late + on_demand().drops) & WRAP
+    def counts() -> Counts:
+        start = served.past + (served.on_demand.counts if served.on_demand else Counts())
+        return sum((one.counts for one in served.assemblies), start)
 
     def silent() -> int:
         """Watched requests, those on demand too."""
         later = served.on_demand.silent if served.on_demand else 0
-        return sum(acquisition.silent for acquisition in served.acquisitions) + later
+        return sum(worker.silent for one in served.assemblies for worker in one.acquisitions) + later
 
-    def on_demand() -> Counts:
-        return served.on_demand.counts if served.on_demand else Counts()
+    def rate() -> float:
+        """Readings per second."""
+        later = served.on_demand.rate if served.on_demand else 0.0
+        return sum(one.publisher.rate for one in served.assemblies) + later
 
     return {
-        "UPDATES": lambda: (publisher.published + on_demand().updates) & WRAP,  # readings published since the start
-        "RATE": lambda: publisher.rate + (served.on_demand.rate if served.on_demand else 0.0),  # readings per second
-        "DROPS": drops,
+        "UPDATES": lambda: counts().updates & WRAP,  # readings published since the start
+        "RATE": rate,
+        "DROPS": lambda: counts().drops & WRAP,
         "SILENT": silent,
-        "STAMPS:ZERO": lambda: (served.table.strange.zero + on_demand().zero) & WRAP,  # readings
-        "STAMPS:FUTURE": lambda: (served.table.strange.future + on_demand().future) & WRAP,
-        "STAMPS:BACKWARD": lambda: (served.table.strange.backward + on_demand().backward) & WRAP,
+        "STAMPS:ZERO": lambda: counts().zero & WRAP,  # readings
+        "STAMPS:FUTURE": lambda: counts().future & WRAP,
+        "STAMPS:BACKWARD": lambda: counts().backward & WRAP,
     }
 
 
@@ -148,21 +145,27 @@ def _metadata(metadata: Metadata) -> dict[str, Figure]:
     }
 
 
-def _backend(backend: Backend) -> dict[str, Figure]:
+def _backend(served: Served, name: str) -> dict[str, Figure]:
+    """Of whichever service has the name when somebody asks."""
+
+    def health() -> Health:
+        return served.backends[name].health()
+
+    backend = served.backends[name]
     found: dict[str, Figure] = {
-        "STATE": lambda: backend.health().state.name,
-        "CONNS": lambda: backend.health().connections,
-        "REQS": lambda: backend.health().requests,
-        "RECONNECTS": lambda: backend.health().reconnects,
-        "ERR": lambda: backend.health().last_error,
-        "MODE": lambda: _mode(backend),
+        "STATE": lambda: health().state.name,
+        "CONNS": lambda: health().connections,
+        "REQS": lambda: health().requests,
+        "RECONNECTS": lambda: health().reconnects,
+        "ERR": lambda: health().last_error,
+        "MODE": lambda: _mode(served.backends[name]),
     }
     if isinstance(backend, Expiring):
         for kind in backend.expires_in():
-            left = partial(_left, backend, kind)
+            left = partial(_left, served, name, kind)
             found[f"{kind}:EXPIRES_IN"] = Countdown(left, *EXPIRES[kind])
     if isinstance(backend, Counting):
-        found |= {name: partial(_count, backend, name) for name in backend.counts()}
+        found |= {kind: partial(_count, served, name, kind) for kind in backend.counts()}
     return found
 
 
@@ -175,20 +178,32 @@ def _mode(backend: Backend) -> str:
     return lacking[0] if lacking else "USER" if ends else "ANONYMOUS"
 
 
-def _count(backend: Counting, name: str) -> int:
-    return backend.counts()[name] & WRAP
+def _count(served: Served, name: str, kind: str) -> int:
+    backend = served.backends[name]
+    return backend.counts().get(kind, 0) & WRAP if isinstance(backend, Counting) else 0
 
 
-def _left(backend: Expiring, kind: str) -> float:
+def _left(served: Served, name: str, kind: str) -> float:
     """Seconds that a ticket or token is still good."""
-    return backend.expires_in().get(kind, 0.0)
+    backend = served.backends[name]
+    return backend.expires_in().get(kind, 0.0) if isinstance(backend, Expiring) else 0.0
 
 
-def _route(route: RouteBackend) -> dict[str, Figure]:
+def _route(served: Served, name: str) -> dict[str, Figure]:
     """A choice of several backends: who serves how many requests, and how well the choice works."""
+
+    def routes() -> list[RouteBackend]:
+        return [route for one in served.assemblies for route in one.routes.values() if route.name == name]
+
+    def serving() -> str:
+        counts: Counter[str] = Counter()
+        for route in routes():
+            counts.update(route.served())
+        return ", ".join(f"{backend} {count}" for backend, count in counts.items() if count)
+
     return {
-        "SERVING": lambda: ", ".join(f"{name} {count}" for name, count in route.served().items() if count),
-        "UNSERVED": lambda: route.tally.unserved,  # requests
-        "SWITCHES": lambda: route.tally.switches & WRAP,  # of requests
-        "REPEATS": lambda: route.tally.repeats & WRAP,  # readings left out: another backend had brought them
+        "SERVING": serving,
+        "UNSERVED": lambda: sum(route.tally.unserved for route in routes()),  # requests
+        "SWITCHES": lambda: sum(route.tally.switches for route in routes()) & WRAP,  # of requests
+        "REPEATS": lambda: sum(route.tally.repeats for route in routes()) & WRAP,  # left out: another had brought them
     }

@@ -1,6 +1,7 @@
 """The device database of a gateway: asked at the start and from time to time, remembered on disk in between."""
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,17 +62,22 @@ class Database(DeviceInfoSource, Protocol):
 
 
 class Metadata:
-    """The database and its cache. `describe` may be called from any thread, one at a time."""
+    """The database and its cache. `describe` may be called from any thread."""
 
     def __init__(self, database: Database, cache: InfoCache, refresh: float, clock: Clock) -> None:
         self._database, self._cache, self._clock = database, cache, clock
         self._refresh = refresh
         self._served: tuple[str, ...] = ()  # the devices that were asked for and are known
+        self._turn = threading.Lock()  # of whoever asks
         self.missing = 0  # devices of which nobody ever said anything
         self.cached = 0  # devices that are known by the cache alone
 
     def describe(self, devices: Iterable[str], only: Mapping[str, frozenset[Property]]) -> dict[str, DeviceInfo]:
         """What is known of each device, by the database or else by the cache; the log says how many by which."""
+        with self._turn:
+            return self._described(devices, only)
+
+    def _described(self, devices: Iterable[str], only: Mapping[str, frozenset[Property]]) -> dict[str, DeviceInfo]:
         names = list(dict.fromkeys(devices))
         before = self.cached, self.missing
         found = self._cache.describe(names, PATIENCE + PATIENCE_EACH * len(names), only)
@@ -135,6 +141,7 @@ class Refresh:
         self._metadata, self._config, self._apply, self._only = metadata, config, apply, only
         self._plans, self._infos = dict(plan.devices), dict(infos)
         self._said: set[str] = set()
+        self._lock = threading.Lock()  # held while it looks, and while it is told of another configuration
         self._worker = SupervisedWorker("metadata", self._run, lambda _: None, clock=clock)
 
     def start(self) -> None:
@@ -151,8 +158,20 @@ class Refresh:
         while (pause := self._metadata.pause) is not None and not token.wait(pause):
             self.look()
 
+    def renew(
+        self, config: Config, plans: Mapping[str, DevicePlan], infos: Mapping[str, DeviceInfo],
+        only: Mapping[str, frozenset[Property]],
+    ) -> None:  # fmt: skip
+        """Go on with another configuration. Blocks while it looks."""
+        with self._lock:
+            self._config, self._only, self._plans, self._infos = config, only, dict(plans), dict(infos)
+
     def look(self) -> None:
         """Ask once."""
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
         found = self._metadata.describe((device.request.device for device in self._config.devices), self._only)
         news = {name for name, info in found.items() if info != self._infos.get(name)}
         if not news:

@@ -19,6 +19,7 @@ from gateway.app.metadata import Metadata, Refresh, home_of, open_metadata
 from gateway.app.on_demand import source_of
 from gateway.app.options import Options
 from gateway.app.plan_sizes import writable_watches
+from gateway.app.reload import Reload
 from gateway.app.rules import guard_of
 from gateway.backends.route_stream import Failover
 from gateway.config.config import Config
@@ -82,7 +83,9 @@ def gateway_of(
         options = Options(section.fast, when, access, limits.puts_waiting, limits.puts_waiting_per_client, client)
         refresh = partial(Refresh, metadata, config, plan, infos, properties_of(config), clock) if metadata else None
         names = source_of(config, backends, metadata, clock, when)
-        return Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)
+        gateway = Gateway(plan, backends, clock, settings, guard, options, metadata, refresh, names)
+        gateway.reloading = Reload(gateway, config, infos)
+        return gateway
     except BaseException:
         if metadata is not None:
             metadata.close()

@@ -40,7 +40,6 @@ from gateway.plan.model import Role
 from gateway.runtime.clock import SystemClock
 from iocs.environment import ca_settings
 from iocs.guard import Guard
-from iocs.publisher import Publisher
 from simulator.facility import load_facility, shipped_facility
 from tests.house.programs import Running, free_port, start
 from tests.house.tree import ROOT, name
@@ -378,18 +377,13 @@ def test_the_page_of_pvs_has_every_pv_of_devices_and_gateway() -> None:
         metadata = open_metadata(MetadataConfig(BackendUrl.parse("sim:"), "off", 0), Home("GW1", ROOT), clock, {}, str)
         settings = ca_settings({}, (), (), 0)
         gateway = Gateway(build_plan(config, {})[0], backends, clock, settings, guard, metadata=metadata)
-        gateway._assemble(_Queue(), str)  # type: ignore[arg-type]
-        names = figures(gateway, _Queue(), Publisher(_Queue(), gateway.store))  # type: ignore[arg-type]
+        names = figures(gateway)
     finally:
         for backend in backends.values():
             backend.close()
     names = {name for name in names if not name.startswith(("BACKEND:a:", "BACKEND:b:"))}
 
     assert set(re.findall(r"^\| `GW1:(\S+)` \|", page, re.M)) == names
-
-
-class _Queue:
-    """A push queue that nobody uses."""
 
 
 def test_the_page_of_the_environment_has_every_variable() -> None:

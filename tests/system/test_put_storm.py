@@ -1,4 +1,4 @@
-"""Twenty clients put to two hundred setpoints for a minute while the backend drops, rules change and leases end.
+"""Twenty clients put to two hundred setpoints for a minute while backends drop, rules change, reloads come, leases end.
 
 Who puts what is known by its value: each is used once. Afterwards what the clients were told, what the journal says and
 what reached the devices are held against each other.
@@ -7,6 +7,7 @@ what reached the devices are held against each other.
 import contextlib
 import json
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -92,18 +93,20 @@ def test_every_put_has_one_answer_one_row_and_at_most_one_effect_in_order(tmp_pa
         services.start()
         rules, journal = tmp_path / "site.acf", tmp_path / "puts.jsonl"
         rules.write_text(EVERYBODY)
-        gateway = site.run(
+        config = tmp_path / "gateway.yaml"
+        config.write_text(
             "gateway: {name: GW1, interfaces: [127.0.0.1], writes: on, lease: on, access_file: site.acf,\n"
             "  audit: {file: puts.jsonl, required: on}}\n"
             f'backends: {{dpm: {{url: "dpm+http://{services.addresses["dpm_http"]}"}}}}\ndevices:\n'
             + "".join(f'  - {{device: "B:S{n:03d}", writable: true, properties: setting}}\n' for n in range(DEVICES))
         )
+        gateway = site.acgate("run", str(config), ready=True)
         clients = [Storming(number, site.ca_port, random.Random(number)) for number in range(CLIENTS)]
         end = time.monotonic() + SECONDS
         threads = [threading.Thread(target=client.run, args=(end,)) for client in clients]
         for thread in threads:
             thread.start()
-        _weather(services, rules, chance, end)
+        _weather(services, rules, config, gateway, chance, end)
         for thread in threads:
             thread.join(60)
         rows = _rows(journal, sum(len(client.puts) for client in clients), gateway)
@@ -112,15 +115,27 @@ def test_every_put_has_one_answer_one_row_and_at_most_one_effect_in_order(tmp_pa
     _agree(clients, rows, [(float(np.ravel(one.value)[0]), one.t_ns) for one in facility.settings() if one.status.good])
 
 
-def _weather(services: Services, rules: Path, chance: random.Random, end: float) -> None:
-    """Drop the backend and change the rules until the end; all is well after that."""
+def _weather(
+    services: Services, rules: Path, config: Path, gateway: Running, chance: random.Random, end: float
+) -> None:
+    """Drop the backend, change the rules and reload until the end; all is well after that."""
+    calm = config.read_text()
+    more = '  - {device: "B:S000", name: "B:MORE", writable: true}\n'
     while time.monotonic() < end:
         time.sleep(min(chance.uniform(1.0, 3.0), max(0.0, end - time.monotonic())))
-        new = rules.with_suffix(".new")
-        new.write_text(chance.choice([EVERYBODY, SOME, "ASG(broken"]))
-        new.rename(rules)
+        _replace(rules, chance.choice([EVERYBODY, SOME, "ASG(broken"]))
+        _replace(config, calm + chance.choice(["", more, more.replace("true", "true, step: 5"), "  - {device: 7"]))
         services.faults.command("dpm_http", chance.choice(["none", "none", "reset", "silent"]))
+        gateway.process.send_signal(signal.SIGHUP)
     services.faults.command("dpm_http", "none")
+    assert gateway.err.count("reload: OK: ") >= 3, gateway.report()
+    assert "what ran before goes on" in gateway.err, gateway.report()
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
 
 
 def _rows(journal: Path, puts: int, gateway: Running) -> list[dict[str, str]]:

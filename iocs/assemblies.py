@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Set
 from gateway.plan.family import find
 from gateway.plan.model import DevicePlan
 from iocs.channel import Channel
-from iocs.channels import Channels, Names, origin
+from iocs.channels import Channels, origin
 from iocs.fast.circuit import Circuit
 from iocs.fast.withdraw import withdraw
+from iocs.further import Names
 from iocs.group import DeviceGroup
 from iocs.row_channel import RowChannel
 from iocs.served import Served

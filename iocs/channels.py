@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Set
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 from caproto.server import PVGroup
@@ -24,6 +24,7 @@ from iocs.fast.encode import run_now
 from iocs.filtered import FilteredChannel
 from iocs.filters import BadFilter, Filter, State, parse_filters
 from iocs.freeze import FrozenGroup
+from iocs.further import Further
 from iocs.group import DeviceGroup, Ioc
 from iocs.history import HistoryGroup
 from iocs.lock import LockGroup
@@ -45,35 +46,6 @@ GROUPS: tuple[type[DeviceGroup], ...] = (
 GROUP_OF = {role: group for group in GROUPS for role in group.roles}
 READBACK = f":{Role.READBACK.value}"
 TEXTS = (PvType.STRING, PvType.TEXT)  # types that a name with `$` may mean
-
-
-class Names(Protocol):
-    """Names that the plan has not."""
-
-    @property
-    def made(self) -> Iterable[Channel]:
-        """See Channels."""
-        ...
-
-    def known(self, name: str) -> bool:
-        """See Channels."""
-        ...
-
-    def find(self, name: str) -> tuple[Served, bool] | None:
-        """See Channels."""
-        ...
-
-    def settling(self, name: str) -> "asyncio.Future[None] | None":
-        """See Channels."""
-        ...
-
-
-class Further(Names, Protocol):
-    """Other plans, and names of none."""
-
-    def unlocked(self, device: str) -> None:
-        """See Channels."""
-        ...
 
 
 class Channels:

@@ -73,13 +73,6 @@ def figures(served: Served) -> dict[str, Figure]:
         "CLIENTS": circuits,
         "CLIENTS:REFUSED": lambda: served.server.refused & WRAP if served.server else 0,
         "SEARCHES:REFUSED": lambda: served.server.searches.refused & WRAP if served.server else 0,  # datagrams
-        "RELOAD:GENERATION": lambda: _generation(served),
-        "RELOAD:TIME": lambda: served.reloading.time if served.reloading else "",
-        "RELOAD:RESULT": lambda: served.reloading.result if served.reloading else "",
-        "RELOAD:UNWANTED": lambda: sum(one.unwanted() for one in served.assemblies),  # requests
-        "ACCESS:STATE": lambda: served.access.state if served.access else "none",
-        "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
-        "ACCESS:INVALID": lambda: ", ".join(served.access.invalid()) if served.access else "",  # inputs
         "JOURNAL:STATE": lambda: _journal(served.guard.journal),
         "JOURNAL:LOST": lambda: served.guard.journal.lost & WRAP if served.guard.journal else 0,
         "RESTARTS": restarts,
@@ -90,7 +83,7 @@ def figures(served: Served) -> dict[str, Figure]:
         "ONDEMAND:LOOKUPS": lambda: served.on_demand.lookups & WRAP if served.on_demand else 0,
         "ONDEMAND:UNKNOWN": lambda: served.on_demand.unknown & WRAP if served.on_demand else 0,  # answers
     }
-    found |= _readings(served)
+    found |= _readings(served) | _reloads(served)
     if served.metadata is not None:
         found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}
     for name in served.backends:
@@ -102,6 +95,19 @@ def figures(served: Served) -> dict[str, Figure]:
 
 def _generation(served: Served) -> int:
     return served.reloading.generation if served.reloading else 1
+
+
+def _reloads(served: Served) -> dict[str, Figure]:
+    """What was read again, configuration and access file."""
+    return {
+        "RELOAD:GENERATION": lambda: _generation(served),
+        "RELOAD:TIME": lambda: served.reloading.time if served.reloading else "",
+        "RELOAD:RESULT": lambda: served.reloading.result if served.reloading else "",
+        "RELOAD:UNWANTED": lambda: sum(one.unwanted() for one in served.assemblies),  # requests
+        "ACCESS:STATE": lambda: served.access.state if served.access else "none",
+        "ACCESS:RELOADS": lambda: served.access.reloads if served.access else 0,
+        "ACCESS:INVALID": lambda: ", ".join(served.access.invalid()) if served.access else "",  # inputs
+    }
 
 
 def _readings(served: Served) -> dict[str, Figure]:

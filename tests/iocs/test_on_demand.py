@@ -12,6 +12,7 @@ from devices.read_now import ReadNow
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.plan.known_names import AWAY, Answer
 from gateway.plan.model import Plan
+from iocs.assemblies import Assemblies
 from iocs.channels import Channels, origin
 from iocs.group import Ioc
 from iocs.guard import Guard
@@ -41,7 +42,7 @@ def nobody_writes(*_: object) -> None:
     raise AssertionError("nothing is written")
 
 
-def configured(clock: ManualClock) -> Channels:
+def configured(clock: ManualClock) -> Assemblies:
     """The PVs of a configuration with M:OUTTMP alone."""
     plan: Plan = planned('{device: "M:OUTTMP", properties: [reading], name: "LAB:T"}')
     guard, store = Guard(rules_that(False), clock), Store(len(plan.watches))
@@ -49,7 +50,7 @@ def configured(clock: ManualClock) -> Channels:
         plan, None, store, clock, guard, {}, lambda: None, lambda _: 0, nobody_writes, nobody_writes,  # type: ignore[arg-type]
         lambda _: "a", nobody_writes,  # type: ignore[arg-type]
     )  # fmt: skip
-    return Channels(ioc)
+    return Assemblies(Channels(ioc))
 
 
 class Nobody:

@@ -11,20 +11,21 @@ from gateway.core.write_state import WriteEvent
 _ROUNDING = 1e-12  # relative; so that 0.3 is within 0.1 of 0.2
 
 
-def near(wished: SettingValue, readback: Value | None, tolerance: float) -> bool:
-    """Whether each element of the readback is within `tolerance` of what was wished for.
+def near(wished: SettingValue, readback: Value | None, tolerance: float, relative: float = 0.0) -> bool:
+    """Whether each element of the readback is within `tolerance` of what was wished for, or within a fraction of it.
 
     The tolerance is absolute and in units of the setting; texts and bytes must be equal. NaN is near nothing.
     """
     if isinstance(wished, float) and isinstance(readback, float):  # the usual case, and often asked
-        close = math.isfinite(wished) and abs(wished - readback) <= tolerance + _ROUNDING * abs(wished)
+        enough = max(tolerance, relative * abs(wished)) + _ROUNDING * abs(wished)
+        close = math.isfinite(wished) and abs(wished - readback) <= enough
         return wished == readback or close
     if isinstance(wished, float | np.ndarray) and isinstance(readback, float | np.ndarray):
         asked, held = np.atleast_1d(wished), np.atleast_1d(readback)
         if asked.shape != held.shape:
             return False
         with np.errstate(invalid="ignore"):
-            close = np.abs(asked - held) <= tolerance + _ROUNDING * np.abs(asked)
+            close = np.abs(asked - held) <= np.maximum(tolerance, relative * np.abs(asked)) + _ROUNDING * np.abs(asked)
         return bool(((asked == held) | (np.isfinite(asked) & close)).all())
     if isinstance(wished, str | bytes | tuple):
         return type(wished) is type(readback) and wished == readback

@@ -137,20 +137,25 @@ class SettingsWorkers:
         request, is_there = look
         began = self._clock.monotonic()
         readback: float | None = None
+        token.wait(confirm.delay)
+        attempt = 0
         while True:
+            attempt += 1
             left = confirm.timeout - (self._clock.monotonic() - began)
             reading = self._backend.read([request], max(left, confirm.interval))[0]
             if isinstance(reading.value, float):
                 readback = reading.value
             event = verdict(is_there(reading.value), self._clock.monotonic() - began, confirm.timeout)
-            if event is None and token.wait(confirm.interval):
-                event = WriteEvent.READBACK_FAR  # the gateway ends
+            if event is None and (attempt == confirm.attempts or token.wait(confirm.interval)):
+                event = WriteEvent.READBACK_FAR  # it was asked often enough, or the gateway ends
             if event is not None:
                 break
         text = accepted.message
         if event is WriteEvent.READBACK_FAR:
             seen = f"the last readback was {readback:g}" if readback is not None else _seen(reading)
-            text = f"accepted, but not confirmed within {confirm.timeout:g} s; {seen}"
+            ended = attempt == confirm.attempts
+            limit = f"by {attempt} readback{'s' if attempt > 1 else ''}" if ended else f"within {confirm.timeout:g} s"
+            text = f"accepted, but not confirmed {limit}; {seen}"
         return WriteOutcome(after(accepted.state, event), accepted.status, text, readback)
 
     def _finish(self, pending: PendingSetting, outcome: WriteOutcome) -> None:
@@ -174,8 +179,8 @@ def _look(setting: Setting, device: DevicePlan) -> Look | None:
         return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, near_by)
     if request.property is Property.SETTING:
         assert device.confirm is not None, "only what is to be confirmed is looked at"
-        tolerance = device.confirm.tolerance
-        return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, tolerance)
+        tolerance, relative = device.confirm.tolerance, device.confirm.relative
+        return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, tolerance, relative)
     if request.property is not Property.CONTROL or not device.info.status:
         return None
     command = next((one.name for one in device.info.commands if setting.value in (one.name, one.code)), "")

@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -112,6 +112,15 @@ class ConfirmSection(Section):
     tolerance: float = Field(ge=0, description="absolute, in units of the setting")
     timeout: float = Field(default=2.0, gt=0, le=3600, description="s, from the backend's acceptance")
     interval: float = Field(default=0.2, ge=0.01, le=60, description="s between two readbacks")
+    relative: float = Field(default=0.0, ge=0, lt=1, description="fraction of the setting that is near enough, too")
+    delay: float = Field(default=0.0, ge=0, le=3600, description="s from the acceptance to the first readback")
+    attempts: int | None = Field(default=None, ge=1, description="readbacks at most; nothing is ever sent again")
+
+    @model_validator(mode="after")
+    def _looks_in_time(self) -> Self:
+        if self.delay >= self.timeout:
+            raise ValueError(f"delay {self.delay:g} leaves no time before timeout {self.timeout:g}; make it shorter")
+        return self
 
 
 class BitSection(Section):

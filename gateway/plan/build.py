@@ -89,7 +89,7 @@ class _Building:
             info=info,
             route=config.route,
             writable=entry.writable,
-            confirm=Confirm(confirm.tolerance, confirm.timeout, confirm.interval) if confirm else None,
+            confirm=Confirm(**confirm.model_dump()) if confirm else None,
             write_timeout=entry.write_timeout,
             group=entry.group,
             step=StepLimit(entry.step or math.inf, entry.slew or math.inf),

@@ -97,6 +97,9 @@ class Confirm:
     tolerance: float  # absolute, in units of the setting
     timeout: float  # s, from the backend's acceptance
     interval: float = 0.2  # s between two readbacks
+    relative: float = 0.0  # fraction of what was wished for that is near enough, too
+    delay: float = 0.0  # s from the acceptance to the first readback
+    attempts: int | None = None  # readbacks at most; None: as many as the time allows
 
 
 @dataclass(frozen=True, slots=True)

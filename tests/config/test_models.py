@@ -67,3 +67,8 @@ def test_a_token_in_the_place_of_a_name_is_refused(place: str) -> None:
     with pytest.raises(ValidationError, match="is a token itself; write the name of what holds it"):
         Jwt.model_validate({place: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl"})
     assert Jwt.model_validate({place: "eyJ.token"})
+
+
+def test_the_first_readback_comes_before_the_time_is_over() -> None:
+    with pytest.raises(ValidationError, match="delay 2 leaves no time before timeout 2; make it shorter"):
+        DeviceEntry.model_validate({"device": "M:X", "confirm": {"tolerance": 1, "delay": 2}})

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,21 @@ def test_every_conventional_command_has_an_effect_that_status_shows() -> None:
 def test_what_does_not_show_the_effect_confirms_nothing(status: Value | None) -> None:
     assert not has_effect("ON", status)
     assert not has_effect("OFF", status)
+
+
+@pytest.mark.parametrize(
+    ("wished", "readback", "close"),
+    [
+        (100.0, 101.0, True),
+        (-100.0, -101.1, False),
+        (0.0, 0.1, True),
+        (0.0, 0.2, False),
+        (np.array([100.0, 1.0]), np.array([100.9, 1.1]), True),
+        (np.array([100.0, 1.0]), np.array([100.9, 1.2]), False),
+        (math.inf, 1.0, False),
+    ],
+)
+def test_a_fraction_of_the_setting_is_near_enough_where_it_is_wider(
+    wished: SettingValue, readback: Value, close: bool
+) -> None:
+    assert close is near(wished, readback, 0.1, 0.01)

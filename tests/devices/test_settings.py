@@ -165,6 +165,18 @@ def test_a_readback_that_stays_away_is_unconfirmed_when_the_time_is_over(desk: D
     assert len(desk.backend.reads) == 3
 
 
+@pytest.mark.parametrize(("attempts", "said"), [(1, "1 readback"), (3, "3 readbacks")])
+def test_it_is_read_back_so_often_at_most_and_sent_once(desk: Desk, attempts: int, said: str) -> None:
+    plan = desk.devices["B:CONF"].plan
+    desk.devices["B:CONF"].plan = replace(plan, confirm=Confirm(0.1, 2.0, 0.0, delay=0.01, attempts=attempts))
+    desk.backend.on_read = lambda request: Reading(request, 7.5, 1, OK)
+    desk.put("B:CONF", 1.0)
+    outcome = desk.answer()
+    assert WriteState.UNCONFIRMED is outcome.state
+    assert outcome.message == f"accepted, but not confirmed by {said}; the last readback was 7.5"
+    assert (attempts, 1) == (len(desk.backend.reads), len(desk.backend.writes))
+
+
 def test_a_readback_that_cannot_be_had_is_unconfirmed_with_its_status(desk: Desk) -> None:
     def lost(request: DataRequest) -> Reading:
         desk.clock.advance(5)

@@ -81,6 +81,11 @@ def test_a_device_knows_its_way_of_writing_and_its_place() -> None:
     device = only(planned("{device: 'M:X', writable: true, write_timeout: 3, confirm: {tolerance: 0.1}}"))
 
     assert device.confirm == Confirm(0.1, 2.0, 0.2)
+    keys = "{tolerance: 0, relative: 0.01, delay: 0.5, attempts: 3}"
+    assert (
+        Confirm(0.0, 2.0, 0.2, 0.01, 0.5, 3)
+        == only(planned(f"{{device: 'M:X', writable: true, confirm: {keys}}}")).confirm
+    )
     assert (device.write_timeout, device.place, device.route) == (3.0, "gw.yaml:4", Route(("a",), ("a",)))
     assert device.word_row == 2
 

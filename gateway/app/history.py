@@ -1,6 +1,7 @@
 """The history rooms that need the database library, which is an extra: imported when they are asked for."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ _INSTALL = "python -m pip install 'acgate[database]'"
 
 def database_of(url: str, folder: Path = Path()) -> "Database":
     """The database of a URL; BadInput when the URL is wrong, or the packages are missing."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells the log of each of its parts when it is imported
     try:
         from gateway.history.database import Database
     except ImportError as error:

@@ -19,7 +19,8 @@ def test_start_and_connect_share_one_server_and_the_ladders_rise() -> None:
         "crowd/1000/100000", "crowd/1000/500000", "types/1000/TIME_DOUBLE", "types/1000/DOUBLE",
         "types/1000/STS_DOUBLE", "types/1000/TIME_FLOAT", "types/1000/TIME_LONG", "types/1000/TIME_SHORT",
         "types/1000/TIME_STRING", "scattered/1000/1004", "waveform/16", "steady/10000/100000", "stuck/1000/5000",
-        "stuck/1000/100000", "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "source-http/1000/10000",
+        "stuck/1000/100000", "searches/1000", "searches-ondemand/1000", "fields/1000", "fields/10000",
+        "mixed/200/50000", "mixed/200/250000", "mixed-grpc/200/50000", "source-http/1000/10000",
         "source-http/10000/100000", "source-grpc/1000/5000", "source-grpc/1000/100000", "many/12500", "many/100000",
     ]  # fmt: skip
 

@@ -20,6 +20,9 @@ class WriteRecord:
     message: str = ""
     who: str = ""  # user@host
     time_ns: int = 0  # of the last change, Unix, UTC; 0 when there was no write yet
+    latency: float | None = None  # s from its sending to its outcome; None while there is none, or nothing was sent
+    attempts: int = 0  # readbacks that were taken to confirm it
+    readback: float | None = None  # the last of them, of a scalar
 
 
 class Device:
@@ -98,10 +101,19 @@ class Device:
         """A setting was taken, or begins its work after others of the device."""
         self._step(WriteEvent.QUEUED, "", who)
 
-    def show(self, state: WriteState, message: str, who: str) -> None:
+    def show(
+        self,
+        state: WriteState,
+        message: str,
+        who: str,
+        latency: float | None = None,
+        attempts: int = 0,
+        readback: float | None = None,
+    ) -> None:
         """Show how far a write has come; the one who works on it keeps its state."""
         with self._lock:
-            self._record = WriteRecord(state, message, who, self._table.clock.now_ns())
+            now_ns = self._table.clock.now_ns()
+            self._record = WriteRecord(state, message, who, now_ns, latency, attempts, readback)
         self._tell()
 
     def _step(self, event: WriteEvent, message: str, who: str) -> None:

@@ -115,6 +115,8 @@ class WriteOutcome:
     status: Status
     message: str = ""  # for people
     readback: float | None = None  # the last one that was seen, where it was confirmed
+    attempts: int = 0  # readbacks that were taken to confirm it
+    latency: float | None = field(default=None, compare=False)  # s from its sending to now; None: nothing was sent
     worker_died: bool = False  # it failed here, by an exception, and not at the backend
     layer: str = ""  # that refused it here at the last moment; empty when it was sent
 

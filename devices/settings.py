@@ -108,7 +108,7 @@ class SettingsWorkers:
         device = self._devices[pending.device]
         if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
             device.queued(pending.who)
-        timeout = min(device.plan.write_timeout, left)
+        timeout, began = min(device.plan.write_timeout, left), self._clock.monotonic()
         if is_block_edit(pending.setting.request):
             result = self._blocks.write(pending.setting, timeout)
         else:
@@ -130,7 +130,7 @@ class SettingsWorkers:
         if not outcome.failed:
             for row in device.plan.block_rows(pending.setting.request.property):
                 self._fetch(row, timeout)
-        self._finish(pending, outcome)
+        self._finish(pending, replace(outcome, latency=self._clock.monotonic() - began))
 
     def _confirmed(self, look: Look, confirm: Confirm, accepted: WriteOutcome, token: StopToken) -> WriteOutcome:
         """Read back until what was wished for is seen or the time is over."""
@@ -156,14 +156,15 @@ class SettingsWorkers:
             ended = attempt == confirm.attempts
             limit = f"by {attempt} readback{'s' if attempt > 1 else ''}" if ended else f"within {confirm.timeout:g} s"
             text = f"accepted, but not confirmed {limit}; {seen}"
-        return WriteOutcome(after(accepted.state, event), accepted.status, text, readback)
+        return WriteOutcome(after(accepted.state, event), accepted.status, text, readback, attempts=attempt)
 
     def _finish(self, pending: PendingSetting, outcome: WriteOutcome) -> None:
         if pending.answered:  # it took longer than `stop` was ready to wait
             return
         try:
             if (device := self._devices.get(pending.device)) is not None:
-                device.show(outcome.state, outcome.message, pending.who)
+                took = outcome.latency, outcome.attempts, outcome.readback
+                device.show(outcome.state, outcome.message, pending.who, *took)
         finally:  # whatever becomes of the display, the client gets its answer
             pending.answer(outcome)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,11 +86,17 @@ class DiagnosticsGroup(DeviceGroup):
 class WriteGroup(DeviceGroup):
     """Outcome of the last write of one device; its monitors are told at once."""
 
-    roles = frozenset({Role.WRITE_STATE, Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME, Role.FOREIGN, Role.OWN})
+    roles = frozenset({
+        Role.WRITE_STATE, Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME, Role.WRITE_LATENCY, Role.WRITE_ATTEMPTS,
+        Role.WRITE_READBACK, Role.FOREIGN, Role.OWN,
+    })  # fmt: skip
     write_state = pvproperty(doc="IDLE PENDING ACCEPTED VERIFIED UNCONFIRMED DENIED FAILED", read_only=True)
     write_message = pvproperty(doc="why, where it was not accepted", read_only=True)
     write_who = pvproperty(doc="user@host of the client", read_only=True)
     write_time = pvproperty(doc="when the state was entered, UTC", read_only=True)
+    write_latency = pvproperty(doc="seconds from its sending to its outcome", read_only=True)
+    write_attempts = pvproperty(doc="readbacks that were taken to confirm it", read_only=True)
+    write_readback = pvproperty(doc="the last of them", read_only=True)
     foreign = pvproperty(doc="how often the setting was moved by somebody else", read_only=True)
     own = pvproperty(doc="the last value that was set through this gateway", read_only=True)
 
@@ -120,6 +127,21 @@ class WriteGroup(DeviceGroup):
         at = self.device.write_record.time_ns
         return datetime.fromtimestamp(at / 1e9, UTC).isoformat(timespec="milliseconds") if at else ""
 
+    @write_latency.getter
+    async def write_latency(self, instance: Channel) -> Any:
+        """NaN while nothing was sent or it has no outcome."""
+        return _or_nan(self.device.write_record.latency)
+
+    @write_attempts.getter
+    async def write_attempts(self, instance: Channel) -> Any:
+        """Of the last write; 0 where it was not to be confirmed."""
+        return self.device.write_record.attempts
+
+    @write_readback.getter
+    async def write_readback(self, instance: Channel) -> Any:
+        """NaN where the last write was not to be confirmed."""
+        return _or_nan(self.device.write_record.readback)
+
     @foreign.getter
     async def foreign(self, instance: Channel) -> Any:
         """Since the start."""
@@ -129,6 +151,10 @@ class WriteGroup(DeviceGroup):
     async def own(self, instance: Channel) -> Any:
         """None, and INVALID, before the first."""
         return self.device.own
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 Figure = Callable[[], float | int | str]

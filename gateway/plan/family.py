@@ -212,10 +212,14 @@ def _write(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:
         yield _plain(device, Role.WRITE_STATE, PvType.ENUM, labels=_WRITE_STATES)
         for role in (Role.WRITE_MESSAGE, Role.WRITE_WHO, Role.WRITE_TIME):
             yield _plain(device, role, PvType.TEXT, _MESSAGE)
-    if device.writable and device.info.setting is not None:
-        yield _plain(device, Role.FOREIGN, PvType.LONG)
+        yield _plain(device, Role.WRITE_LATENCY, PvType.DOUBLE, units="s", precision=3)
+        yield _plain(device, Role.WRITE_ATTEMPTS, PvType.LONG)
+    if device.writable and (info := device.info.setting) is not None:
         row = device.setting_row
-        yield replace(_value(plan, device, Role.OWN, row, device.info.setting, writable=False), row=-1)
+        if plan.watches[row].kind is Kind.SCALAR:
+            yield _plain(device, Role.WRITE_READBACK, PvType.DOUBLE, units=info.units, precision=info.precision)
+        yield _plain(device, Role.FOREIGN, PvType.LONG)
+        yield replace(_value(plan, device, Role.OWN, row, info, writable=False), row=-1)
 
 
 def _lock(plan: Plan, device: DevicePlan) -> Iterator[PvSpec]:

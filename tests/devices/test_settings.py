@@ -141,7 +141,9 @@ def test_a_confirmed_setting_is_verified_when_its_readback_is_near(desk: Desk) -
 
     desk.backend.on_read = slew
     desk.put("B:CONF", 1.0)
-    assert desk.answer() == WriteOutcome(WriteState.VERIFIED, OK, "", 0.95)
+    assert desk.answer() == WriteOutcome(WriteState.VERIFIED, OK, "", 0.95, attempts=3)
+    record = desk.devices["B:CONF"].write_record
+    assert (record.latency, record.attempts, record.readback) == (1.5, 3, 0.95)
     assert [str(request) for request in desk.backend.reads] == ["B:CONF.SETTING@I"] * 3
     assert len(desk.backend.writes) == 1
     assert desk.shown() == [WriteState.PENDING, WriteState.ACCEPTED, WriteState.VERIFIED]

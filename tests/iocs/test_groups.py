@@ -1,5 +1,6 @@
 """The PVs of every ACNET property, over the real table, queues and plan (contract.md 4)."""
 
+import math
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -253,10 +254,15 @@ def test_a_confirmed_put_completes_when_the_readback_is_near() -> None:
         setpoint = client.create("Z:ACLTST:SP")
         assert NORMAL == client.put(setpoint, 5.0)
         assert "VERIFIED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
+        attempts, readback = client.create("Z:ACLTST:WR:ATTEMPTS"), client.create("Z:ACLTST:WR:RBV")
+        assert (1, 5.0) == (client.get(attempts), client.get(readback))
         served.backend.on_read = lambda request: replace(served.backend._read_held(request), value=1.0)
         assert PUT_FAILED == client.put(setpoint, 6.0)
         assert (6.0, Stat.WRITE, MINOR) == client.get_time(setpoint)[:3]
         assert "UNCONFIRMED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
+        assert 1.0 == client.get(readback)
+        assert client.get(attempts) > 1
+        assert client.get(client.create("Z:ACLTST:WR:LATENCY")) >= 0.2
 
 
 def test_arrays_and_texts_are_set_whole() -> None:
@@ -448,6 +454,9 @@ def test_a_good_put_says_so_too() -> None:
         assert NORMAL == client.put(client.create("Z:ACLTST:SP"), 5.0)
         assert "ACCEPTED" == client.get(client.create("Z:ACLTST:WR:STATE"), ca.STRING)
         assert "" == text(client, "Z:ACLTST:WR:MSG")
+        assert 0.0 <= client.get(client.create("Z:ACLTST:WR:LATENCY")) < ca.PATIENCE
+        assert 0 == client.get(client.create("Z:ACLTST:WR:ATTEMPTS"))
+        assert math.isnan(client.get(client.create("Z:ACLTST:WR:RBV")))
         assert OK.good
 
 

@@ -28,7 +28,7 @@ def test_of_a_writable_device_there_are_also_commands_and_the_outcome_of_writes(
 
     assert "CMD" in made
     assert [name for name in made if name.startswith("WR:")] == [
-        "WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME", "WR:FOREIGN", "WR:OWN",
+        "WR:STATE", "WR:MSG", "WR:WHO", "WR:TIME", "WR:LATENCY", "WR:ATTEMPTS", "WR:RBV", "WR:FOREIGN", "WR:OWN",
     ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from gateway.access.rules import Client, Input, decide, why_not
 from gateway.access.step import NO_LIMIT, Numbers, StepLimit, too_far
 
 _OFF = "the gateway takes no puts: gateway.writes is off"
+LEASE_NEEDED = "settings are not enabled for this client; put the minutes you need to the LEASE of the gateway"
 _REMEDY = "say 'writable: true' of its device where it shall be"
 
 
@@ -109,7 +110,7 @@ def _lock(wish: Wish, rules: Rules) -> str:
 def _lease(wish: Wish, rules: Rules) -> str:
     if not rules.lease_needed or rules.leases.left(wish.circuit, wish.now) > 0:
         return ""
-    return "settings are not enabled for this client; put the minutes you need to the LEASE of the gateway"
+    return LEASE_NEEDED
 
 
 def _rate(wish: Wish, rules: Rules) -> str:

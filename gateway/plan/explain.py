@@ -1,6 +1,7 @@
 """explain: which backends serve a PV and why, and which layer would refuse a put, and why.
 
-A list of steps that grows with the layers: each is a function of what is asked, and asks nobody.
+A list of steps that grows with the layers: each is a function of what is asked, and asks nobody; what the running
+gateway says of the moment is handed in.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,9 +19,11 @@ from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, Config
 from gateway.core.errors import BadInput
 from gateway.core.route import Names
+from gateway.plan import live
 from gateway.plan.alarm_parts import ANALOG, DIGITAL, part_of
 from gateway.plan.family import find
 from gateway.plan.fit import beyond, misfit, taken
+from gateway.plan.live import Judgement, Live
 from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
 
 _SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND, Role.ANALOG, Role.DIGITAL})
@@ -35,15 +38,6 @@ class Choice:
     chosen: str  # name of a backend; empty where none does
     why: str
     passed_over: tuple[tuple[str, str], ...]  # name and reason, of every other backend
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What one layer says of a put: True it passes, False it refuses, None it cannot be known here."""
-
-    layer: str
-    passes: bool | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +69,7 @@ class Question:
     file: AccessFile | None = None
     troubles: Mapping[str, str] = field(default_factory=dict)
     value: Any = None  # that would be put; None: not said
+    live: Live | None = None  # what the running gateway says; None: it was not asked, or did not answer
 
 
 def explain(
@@ -86,17 +81,18 @@ def explain(
     file: AccessFile | None = None,
     troubles: Mapping[str, str] = MappingProxyType({}),
     value: Any = None,
+    answers: Live | None = None,
 ) -> Explanation:
     """The explanation of a PV; BadInput when there is none of that name.
 
     `file` is the access file, if any; `troubles` say of backends why their services will not know who we are;
-    `value` is what would be put.
+    `value` is what would be put; `answers` are those of the running gateway, if it was asked.
     """
     spec = find(plan, part_of(plan, name.removesuffix(".VAL")))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]
-    question = Question(config, plan, spec, device, user, host, file, troubles, value)
+    question = Question(config, plan, spec, device, user, host, file, troubles, value, answers)
     request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
     return Explanation(
         spec,
@@ -216,12 +212,15 @@ def _no_value(_: str) -> float | None:
 
 
 def _states(question: Question) -> Iterator[Judgement]:
-    section = question.config.gateway
     if question.spec.writable:
-        yield Judgement(Layer.LOCK.value, None, f"refused while another client holds {question.device.name}:LOCK")
-        if section.lease:
-            minutes = f"needs a lease: put minutes to {section.name}:LEASE first"
-            yield Judgement(Layer.LEASE.value, None, minutes)
+        yield live.lock(question.device, question.user, question.live)
+        yield from live.lease(question.config.gateway, question.user, question.live)
+
+
+def _moment(question: Question) -> Iterator[Judgement]:
+    if question.spec.writable:
+        yield from live.rate(question.config.gateway)
+        yield from live.audit(question.config.gateway, question.live)
 
 
 def _route(question: Question) -> Iterator[Judgement]:
@@ -255,11 +254,7 @@ def _value(question: Question) -> Iterator[Judgement]:
         said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
         fits = question.value is not None and not _misfit(spec, question.value)
         yield _judged(Layer.LIMITS, beyond(spec, question.value) if fits else None, said)
-        step = question.device.step
-        bounds = [f"{word} {end:g}" for word, end in (("a put", step.step), ("a second", step.slew)) if isfinite(end)]
-        if bounds and not spec.level:
-            reason = f"the largest change of {' and of '.join(bounds)} {spec.units}".rstrip()
-            yield Judgement(Layer.STEP.value, None, f"{reason}, from what the front end holds")
+        yield from live.step(spec, question.device, question.value, question.live)
 
 
 def _misfit(spec: PvSpec, value: Any) -> str | None:
@@ -279,7 +274,7 @@ def _judged(layer: Layer, wrong: str | None, asks: str) -> Judgement:
 
 
 STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (
-    _writes, _device, _network, _access, _states, _route, _value,
+    _writes, _device, _network, _access, _states, _route, _value, _moment,
 )  # fmt: skip
 
 

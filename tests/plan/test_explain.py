@@ -8,7 +8,8 @@ from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
-from gateway.plan.explain import Choice, Explanation, Judgement, explain
+from gateway.plan.explain import Choice, Explanation, explain
+from gateway.plan.live import Judgement
 from gateway.plan.model import Plan
 from tests.config.loading import loaded
 
@@ -98,7 +99,7 @@ def test_a_put_that_would_be_sent_says_what_every_layer_thinks() -> None:
     assert [(one.layer, one.passes) for one in found.put] == [
         ("writes", True), ("device", True), ("network", True), ("access security", True), ("lock", None),
         ("route", True),
-        ("type and length", None), ("limits", None),
+        ("type and length", None), ("limits", None), ("rate", None),
     ]  # fmt: skip
     assert layer(found, "device").reason == "writable, gw.yaml:9; sends Z:ACLTST.SETTING@N"
     assert layer(found, "access security").reason == "there is no access file: jane may"

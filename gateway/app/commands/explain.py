@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from gateway.app.asking import ask
 from gateway.app.config_file import read_config
 from gateway.app.credentials_check import credential_troubles
 from gateway.app.describe import describe_offline
 from gateway.app.rules import read_acf
 from gateway.core.values import SettingValue
 from gateway.plan.build import build_plan
-from gateway.plan.explain import Explanation, Judgement, explain
+from gateway.plan.explain import Explanation, explain
+from gateway.plan.live import Judgement
 from gateway.runtime.clock import SystemClock
 
 _WORDS = {True: "yes", False: "no", None: "?"}
@@ -28,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--value", metavar="V", help="value that would be put: a number, several with commas, or a text"
     )
+    parser.add_argument("--offline", action="store_true", help="ask nobody, not even the running gateway")
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the text")
 
 
@@ -38,11 +41,14 @@ def run(args: argparse.Namespace) -> int:
     name = config.gateway.access_file
     file = read_acf(Path(args.config).parent / name) if name is not None else None
     troubles = credential_troubles(config, SystemClock())
-    found = explain(config, plan, args.pv, args.user, args.host, file, troubles, _value(args.value))
+    live, silent = (None, "") if args.offline else ask(config.gateway, plan, args.pv)
+    found = explain(config, plan, args.pv, args.user, args.host, file, troubles, _value(args.value), live)
     if args.json:
-        print(json.dumps(_document(found)))
+        print(json.dumps(_document(found) | {"asked": live is not None, "not_asked": silent or None}))
     else:
         print("\n".join(_lines(found)))
+        if silent:
+            print(f"  gateway  could not be asked, so locks, leases and readbacks are not known: {silent}")
     return 0
 
 

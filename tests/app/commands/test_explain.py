@@ -24,7 +24,7 @@ def config(tmp_path: Path) -> str:
 
 
 def test_it_prints_device_request_choice_and_verdict(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "M:OUTTMP", "--config", config]) == 0
+    assert main(["explain", "M:OUTTMP", "--offline", "--config", config]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "M:OUTTMP"
@@ -35,12 +35,14 @@ def test_it_prints_device_request_choice_and_verdict(config: str, capsys: pytest
 
 
 def test_a_put_that_would_be_sent_says_what_is_open(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "Z:ACLTST:SP", "--config", config, "--host", "127.0.0.1", "--user", "jane"]) == 0
+    assert (
+        main(["explain", "Z:ACLTST:SP", "--offline", "--config", config, "--host", "127.0.0.1", "--user", "jane"]) == 0
+    )
     assert "  put      would be sent, if what is marked ? holds\n" in capsys.readouterr().out
 
 
 def test_for_machines_it_is_one_document(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "Z:ACLTST:SP", "--config", config, "--host", "10.0.0.1", "--json"]) == 0
+    assert main(["explain", "Z:ACLTST:SP", "--offline", "--config", config, "--host", "10.0.0.1", "--json"]) == 0
 
     found = json.loads(capsys.readouterr().out)
     assert found["routes"]["stream"]["backend"] == "acl"
@@ -56,11 +58,11 @@ def test_credentials_that_cannot_work_are_named(tmp_path: Path, capsys: pytest.C
         'backends: {dpm: {url: "dpm+http://192.0.2.1", auth: {kerberos: {keytab: /none/k}}}}\n'
         'devices: [{device: "Z:ACLTST", writable: true}]\n'
     )
-    assert main(["explain", "Z:ACLTST:SP", "--config", str(path)]) == 0
+    assert main(["explain", "Z:ACLTST:SP", "--offline", "--config", str(path)]) == 0
     reason = "refused by credentials: dpm: the keytab /none/k cannot be read: No such file or directory"
     assert f"  put      {reason}\n" in capsys.readouterr().out
 
 
 def test_an_unknown_pv_is_wrong_input(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "M:OUTTMQ", "--config", config]) == 2
+    assert main(["explain", "M:OUTTMQ", "--offline", "--config", config]) == 2
     assert capsys.readouterr().err == "M:OUTTMQ: no PV of this configuration; did you mean 'M:OUTTMP'?\n"

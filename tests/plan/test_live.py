@@ -1,0 +1,109 @@
+"""What the running gateway says of the moment, judged layer by layer."""
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+
+from gateway.access.judge import LEASE_NEEDED
+from gateway.access.step import StepLimit
+from gateway.config.gateway_section import GatewaySection
+from gateway.plan.family import find
+from gateway.plan.live import Judgement, Live, audit, lease, lock, rate, step
+from gateway.plan.model import DevicePlan, PvSpec, PvType
+from tests.plan.planning import planned
+
+PLAN = planned("{device: 'Z:ACLTST', writable: true, units: A}")
+DEVICE = PLAN.devices["Z:ACLTST"]
+
+
+def setpoint() -> PvSpec:
+    found = find(PLAN, "Z:ACLTST:SP")
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("user", "live", "passes", "reason"),
+    [
+        ("alice", None, None, "refused while another client holds Z:ACLTST:LOCK"),
+        ("alice", Live(), True, "Z:ACLTST:LOCK is free"),
+        ("alice", Live("bob@pc", "tuning", 60), False, "Z:ACLTST is locked by bob@pc: tuning for another 60 s"),
+        ("", Live("bob@pc", "", 60), False, "Z:ACLTST is locked by bob@pc for another 60 s"),
+        ("bob", Live("bob@pc", "", 60), None,
+         "Z:ACLTST is locked by bob@pc for another 60 s; passes on the circuit that took it, and on no other"),
+    ],
+)  # fmt: skip
+def test_a_lock_holds_off_all_but_its_circuit(user: str, live: Live | None, passes: bool | None, reason: str) -> None:
+    assert lock(DEVICE, user, live) == Judgement("lock", passes, reason)
+
+
+@pytest.mark.parametrize(
+    ("user", "live", "passes", "reason"),
+    [
+        ("alice", None, None, "needs a lease: put minutes to GW1:LEASE first"),
+        ("alice", Live(), False, LEASE_NEEDED),
+        ("alice", Live(leases=("bob@pc 60 s",)), False, LEASE_NEEDED),
+        ("bob", Live(leases=("bob@pc 60 s",)), None,
+         "bob@pc 60 s left; passes on the circuit that put to GW1:LEASE, and on no other"),
+        ("", Live(leases=("bob@pc 60 s", "eve@pc 5 s")), None,
+         "bob@pc 60 s, eve@pc 5 s left; passes on the circuit that put to GW1:LEASE, and on no other"),
+    ],
+)  # fmt: skip
+def test_a_lease_is_of_who_has_one(user: str, live: Live | None, passes: bool | None, reason: str) -> None:
+    (found,) = lease(GatewaySection.model_validate({"lease": "on"}), user, live)
+    assert found == Judgement("lease", passes, reason)
+
+
+def test_where_no_lease_is_needed_nothing_is_said_of_it() -> None:
+    assert [] == list(lease(GatewaySection(), "alice", Live()))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "live", "passes", "reason"),
+    [
+        (StepLimit(2, inf), 5.0, None, None, "the largest change of a put 2 A, from what the front end holds"),
+        (StepLimit(2, inf), None, Live(held=5.0), None,
+         "the largest change of a put 2 A, from what the front end holds"),
+        (StepLimit(2, inf), 5.0, Live(held=4.0), True, "the largest change of a put 2 A"),
+        (StepLimit(2, 1), 4.5, Live(held=4.0), None, "the largest change of a put 2 and of a second 1 A"),
+        (StepLimit(2, inf), 9.0, Live(held=4.0), False, "a change of 5 A from 4 is more than the largest step, 2"),
+        (StepLimit(2, inf), 9.0, Live(), False,
+         "its step is limited and what it holds is not known yet; wait for its first readback"),
+    ],
+)  # fmt: skip
+def test_a_step_is_measured_from_what_is_held(
+    limit: StepLimit, value: float | None, live: Live | None, passes: bool | None, reason: str
+) -> None:
+    device: DevicePlan = replace(DEVICE, step=limit)
+    assert [Judgement("step and slew", passes, reason)] == list(step(setpoint(), device, value, live))
+    assert [] == list(step(replace(setpoint(), type=PvType.LONG), device, value, live))
+
+
+def test_a_device_without_a_largest_step_has_no_such_layer() -> None:
+    assert [] == list(step(setpoint(), DEVICE, 5.0, Live(held=4.0)))
+
+
+def test_how_many_puts_may_come_is_said_and_for_the_moment_to_tell() -> None:
+    limits = {"puts_per_client": 5, "puts_per_pv": 0, "puts_total": 9}
+    assert [Judgement("rate", None, "refused after so many puts in a second: 5 of one client, 9 of all")] == list(
+        rate(GatewaySection.model_validate({"limits": limits}))
+    )
+    assert [] == list(rate(GatewaySection.model_validate({"limits": dict.fromkeys(limits, 0)})))
+
+
+@pytest.mark.parametrize(
+    ("required", "live", "said"),
+    [
+        ("off", Live(), []),
+        ("on", None, [Judgement("audit", None, "refused while the journal of puts cannot be written")]),
+        ("on", Live(), [Judgement("audit", True, "the journal of puts is written")]),
+        ("on", Live(journal="no disk"), [Judgement("audit", False, "no disk")]),
+    ],
+)
+def test_a_journal_that_is_required_refuses_while_it_cannot_be_written(
+    required: str, live: Live | None, said: list[Judgement]
+) -> None:
+    section = GatewaySection.model_validate({"audit": {"file": "p", "required": required}})
+    assert said == list(audit(section, live))
+    assert [] == list(audit(GatewaySection(), live))

@@ -175,6 +175,7 @@ class DeviceEntry(Section):
         default=None, description="one, or several: the first that works; needed when there is more than one"
     )
     writable: bool = False
+    alarms_writable: bool = Field(default=False, description="whether its alarm blocks are, too; needs writable")
     confirm: ConfirmSection | None = None
     group: str = Field(default="DEFAULT", min_length=1, description="access security group (ASG)")
     step: float | None = Field(default=None, gt=0, description="largest change of one put, in units of the setting")

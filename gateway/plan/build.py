@@ -89,6 +89,7 @@ class _Building:
             info=info,
             route=config.route,
             writable=entry.writable,
+            alarms_writable=entry.writable and entry.alarms_writable,
             confirm=Confirm(**confirm.model_dump()) if confirm else None,
             write_timeout=entry.write_timeout,
             group=entry.group,
@@ -149,6 +150,8 @@ class _Building:
         period_ms, stale_after = config.request.event.period_ms, config.entry.stale_after
         if period_ms is not None and stale_after is not None and stale_after <= period_ms / 1000:
             said.append(f"is stale between any two readings: 'stale_after' {stale_after:g} s is within its period")
+        if config.entry.alarms_writable and not device.writable:
+            said.append("'alarms_writable' has no effect on a device that is not writable")
         if device.confirm and (device.setting_row < 0 or not device.writable):
             said.append("'confirm' has no effect on a device without a writable SETTING")
         self.warnings += (f"{config.place}: {config.entry.device}: {sentence}" for sentence in said)

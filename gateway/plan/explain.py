@@ -155,6 +155,9 @@ def _device(question: Question) -> Iterator[Judgement]:
         yield Judgement(Layer.DEVICE.value, False, f"{spec.name} only shows; what can be set is {_settable(question)}")
     elif spec.writable:
         yield Judgement(Layer.DEVICE.value, True, f"writable, {question.device.place}; sends {spec.write}")
+    elif question.device.writable and spec.role in (Role.ANALOG, Role.DIGITAL):
+        remedy = f"say 'alarms_writable: true' in {question.device.place} where they shall be"
+        yield Judgement(Layer.DEVICE.value, False, f"its alarms are not writable; {remedy}")
     elif question.device.writable:
         yield Judgement(Layer.DEVICE.value, False, f"{spec.device} has no SETTING that a put could mean")
     else:

@@ -178,7 +178,7 @@ def _parts(
         units, precision = (shown.units, shown.precision) if limit else ("", 0)
         row = raw if part.raw else block
         plain = _plain(device, role, part.type, part.length, row, units, precision, part.labels)
-        writable = device.writable and bool(part.field)
+        writable = device.alarms_writable and bool(part.field)
         yield replace(
             plain,
             name=f"{device.name}:{role.value}{part.name}",

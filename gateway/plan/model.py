@@ -146,6 +146,7 @@ class DevicePlan:
     writable: bool
     confirm: Confirm | None
     write_timeout: float  # s
+    alarms_writable: bool = False  # which a writable device has to say for itself (values.md 5.7)
     group: str = "DEFAULT"  # access security group
     step: StepLimit = NO_LIMIT
     reading_row: int = -1

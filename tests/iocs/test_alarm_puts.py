@@ -24,7 +24,7 @@ from tests.support.leaks import no_leaks as no_leaks
 pytestmark = pytest.mark.usefixtures("no_leaks")
 
 DEVICE = "N:H801"
-ENTRY = '{device: "N:H801", writable: true}'
+ENTRY = '{device: "N:H801", writable: true, alarms_writable: true}'
 NO_ACCESS, PUT_FAILED, DONE = 376, 160, 1
 MAJOR, MINOR = Severity.MAJOR, Severity.MINOR
 ACCEPTED, DENIED, FAILED = 2, 5, 6
@@ -282,7 +282,10 @@ def test_bytes_that_are_no_block_turn_their_own_pvs_invalid_and_judge_nothing() 
 
 def test_a_reading_without_a_block_keeps_its_limits_in_the_gateway() -> None:
     info = DeviceInfo("M:X", reading=PropertyInfo(), setting=PropertyInfo())
-    with Serving(planned('{device: "M:X", writable: true}', infos={"M:X": info})) as served, served.client() as client:
+    with (
+        Serving(planned('{device: "M:X", writable: true}', infos={"M:X": info})) as served,
+        served.client() as client,
+    ):
         assert DONE == put(client, "M:X.HIHI", 5.0)
         assert 5.0 == get(client, "M:X.HIHI")
         assert [] == served.backend.writes

@@ -141,6 +141,7 @@ def test_warnings_name_the_place_and_the_device() -> None:
 
 
 def test_confirmation_of_a_device_that_is_not_writable_is_warned_of() -> None:
+    assert "'alarms_writable' has no effect" in warned("{device: 'M:X', alarms_writable: true}")[1][0]
     assert "'confirm' has no effect" in warned("{device: 'M:X', confirm: {tolerance: 1}}")[1][0]
 
 

@@ -278,7 +278,7 @@ BLOCKS = {"Z:ACLTST": DeviceInfo("Z:ACLTST", reading=PropertyInfo(units="A"), an
 
 
 def block_asked(pv: str, value: object = None, rules: str = "RULE(1, WRITE)") -> Explanation:
-    config, _ = configured("step: 1")
+    config, _ = configured("step: 1, alarms_writable: true")
     file = parse_acf(f"ASG(DEFAULT) {{ {rules} }}", "a.acf")
     return explain(config, build_plan(config, BLOCKS)[0], pv, "jane", file=file, value=value)
 
@@ -298,6 +298,14 @@ def test_a_put_on_an_alarm_block_is_explained_like_any_other(pv: str, value: obj
     refusal = block_asked(pv, value).refusal
     assert refusal is not None
     assert (refusal.layer, refusal.reason) == (name, reason)
+
+
+def test_alarm_blocks_of_a_writable_device_are_not_writable_before_it_says_so() -> None:
+    config, _ = configured("step: 1")
+    refusal = explain(config, build_plan(config, BLOCKS)[0], "Z:ACLTST:ALM:MAX", "jane", value=4.0).refusal
+    assert refusal is not None
+    assert refusal.layer == "device"
+    assert refusal.reason.startswith("its alarms are not writable; say 'alarms_writable: true' in ")
 
 
 def test_an_alarm_block_is_of_a_higher_security_level_than_a_setting_and_has_no_largest_step() -> None:

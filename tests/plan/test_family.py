@@ -43,6 +43,17 @@ def test_of_alarm_blocks_there_is_a_pv_per_part_and_limits_have_the_units_of_the
     assert "MASK" == pvs["M:X:DALM:MASK"].part
 
 
+def test_alarm_blocks_are_writable_only_where_a_writable_device_says_so() -> None:
+    info = DeviceInfo("M:X", reading=PropertyInfo(), analog=True)
+
+    def writable(entry: str) -> bool:
+        return by_name(planned(f"{{device: 'M:X', {entry}}}", infos={"M:X": info}))["M:X:ALM:MAX"].writable
+
+    assert writable("writable: true, alarms_writable: true")
+    assert not writable("writable: true")
+    assert not writable("alarms_writable: true")
+
+
 def test_of_an_array_there_is_no_history() -> None:
     assert names("{device: 'M:X[0:3]', properties: reading}") == ["", *GATEWAY]
 

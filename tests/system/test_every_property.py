@@ -204,7 +204,8 @@ def config_text(services: Services, rabbitmq: RabbitMq, keytab: str, token: str)
     lines += [f"  {name}: {backend}" for name, backend in backends.items()]
     lines += ["devices:"]
     lines += [
-        f'  - {{device: "{request}", name: "{way}:{name}", backend: {way}, event: "p,100", writable: true'
+        f'  - {{device: "{request}", name: "{way}:{name}", backend: {way}, event: "p,100", writable: true, '
+        "alarms_writable: true"
         f"{MORE.get(name, '')}}}"
         for way in WAYS
         for name, request in DEVICES.items()

@@ -78,7 +78,7 @@ def demo_config(facility: Facility, addresses: Mapping[str, str]) -> str:
         length = info.reading.length if info.reading and not info.reading.text else 1
         span = f"[0:{length - 1}]" if length > 1 else ""
         writable = str(info.setting is not None or bool(info.commands)).lower()
-        served = f'event: "{spec.event}", backend: [dpm, grpc], writable: {writable}'
+        served = f'event: "{spec.event}", backend: [dpm, grpc], writable: {writable}, alarms_writable: {writable}'
         value = info.reading or info.setting
         digits = f", precision: {value.precision}" if value is not None else ""  # the database has none (devdb.md 3.2)
         lines.append(f'  - {{device: "{name}{span}", {served}{digits}}}')

@@ -1,5 +1,6 @@
 """SettingsWorkers: a few workers per route that carry settings to the backend, and confirm them."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -27,6 +28,7 @@ LIMITS = ("MIN", "MAX", "NOM", "TOL")  # of an analog alarm block, in units of t
 LEASE_OVER = WriteOutcome(
     WriteState.DENIED, RETRY, "the lease ended while the setting waited; it was not sent", layer="lease"
 )
+_log = logging.getLogger("acgate.put")
 _PATIENCE = 1.0  # s between two looks at the token when nothing is wished for
 
 
@@ -109,6 +111,7 @@ class SettingsWorkers:
         if device.write_record.state is not WriteState.PENDING:  # an earlier setting of the device has ended since
             device.queued(pending.who)
         timeout, began = min(device.plan.write_timeout, left), self._clock.monotonic()
+        _log.debug("put %s: %s is sent to %s", pending.id, pending.setting.request, self._backend.name)
         if is_block_edit(pending.setting.request):
             result = self._blocks.write(pending.setting, timeout)
         else:
@@ -120,6 +123,8 @@ class SettingsWorkers:
             finally:
                 self._moves.end(device, refused)
         outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
+        took = self._clock.monotonic() - began
+        _log.debug("put %s: %s after %.3f s, %s", pending.id, result.outcome.name, took, _text(result) or result.status)
         if not outcome.failed and pending.setting.request.property is Property.SETTING:
             device.accepted(pending.setting.value)
         confirm = device.plan.confirm
@@ -127,6 +132,8 @@ class SettingsWorkers:
         if not outcome.failed and confirm is not None and look is not None:
             device.show(outcome.state, outcome.message, pending.who)
             outcome = self._confirmed(look, confirm, outcome, token)
+            seen = (outcome.attempts, outcome.readback)
+            _log.debug("put %s: %s by %d readbacks, the last is %s", pending.id, outcome.state.name, *seen)
         if not outcome.failed:
             for row in device.plan.block_rows(pending.setting.request.property):
                 self._fetch(row, timeout)

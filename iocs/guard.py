@@ -1,6 +1,7 @@
 """Guard: asks every layer before a put is sent, keeps leases and locks, and writes the journal. On the loop."""
 
 import itertools
+import logging
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from gateway.plan.model import DevicePlan, PvSpec, PvType, Role
 from iocs.put import RIGHTS as _RIGHTS
 from iocs.put import Put
 
+_log = logging.getLogger("acgate.put")
 ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
 RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)
 RIGHTS_WITHOUT_DEVICE = tuple(step for step in RIGHTS if step[0] is not Layer.DEVICE)
@@ -130,7 +132,10 @@ class Guard:
 
     def begin(self, spec: PvSpec, put: Put, new: Any, old: Any) -> Judged:
         """Give a put its id, and remember what the journal needs."""
-        return Judged(next(self._ids), self.clock.now_ns(), spec, put, old, new)
+        judged = Judged(next(self._ids), self.clock.now_ns(), spec, put, old, new)
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("put %s: %s puts %s to %s", judged.id, put.who, shown(new), spec.name)
+        return judged
 
     def needs_old(self, device: DevicePlan) -> bool:
         """Whether it matters what the front end holds: to the journal, or to a limit of steps."""
@@ -140,6 +145,7 @@ class Guard:
         self, judged: Judged, layer: str, state: WriteState, message: str, readback: float | None = None
     ) -> None:
         """Write the row of a put: exactly one for each."""
+        _log.debug("put %s: %s%s", judged.id, f"{state.name} {message}".rstrip(), f", by {layer}" if layer else "")
         if self.journal is None:
             return
         spec, put = judged.spec, judged.put

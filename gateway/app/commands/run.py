@@ -24,6 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.add_argument("--ready-file", metavar="F", help="written as JSON once everything listens")
+    parser.add_argument("--log-puts", action="store_true", help="log each step of each put, by its id in the journal")
     parser.add_argument("--shard", metavar="i/n", help="serve the i-th of n parts of the PVs")
 
 
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     lines = logging.StreamHandler()
     lines.addFilter(FewLines())
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, handlers=[lines])
+    if args.log_puts:
+        logging.getLogger("acgate.put").setLevel(logging.DEBUG)
     with StopSignal() as stop, suppress(Stopped):
         gateway = gateway_of(read_config(args.config), SystemClock(), os.environ, stop)
 

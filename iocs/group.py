@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from caproto.server import PVGroup
 
+from devices.confirm import near
 from devices.device import Device
 from devices.freezer import Slice
 from devices.queues import PendingSetting, WriteOutcome
@@ -25,7 +26,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Clock
 from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.core.status import REQTMO
-from gateway.core.values import Setting, Value
+from gateway.core.values import Setting, SettingValue, Value
 from gateway.core.write_state import WriteState
 from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
 from iocs.channel import Channel
@@ -39,6 +40,7 @@ WRITE_FAILED = Alarm(Severity.MAJOR, Stat.WRITE)
 
 WORKER_DIED = Alarm(Severity.INVALID, Stat.WRITE)  # an exception in the settings worker; it begins anew
 UNCONFIRMED = Alarm(Severity.MINOR, Stat.WRITE)
+SKIPPED = "skipped: it is there already"
 _SETPOINT_ALARM = {  # after a write that the backend has answered
     WriteState.ACCEPTED: NO_ALARM,
     WriteState.VERIFIED: NO_ALARM,
@@ -89,6 +91,9 @@ class Ioc:
         refusal = self.guard.refusal(spec, device.plan, value, put, old)
         if refusal is not None:
             raise self.refuse(device, judged, refusal)
+        if of_setting and device.plan.skip_if_equal and self._is_there(device, setting.value):
+            self._skip(device, judged, setting)
+            return
         loop = asyncio.get_running_loop()
         answer = Prompt[WriteOutcome](loop)
 
@@ -141,6 +146,19 @@ class Ioc:
         finally:
             self.under_way[device.name] -= 1
             alarm_clock.cancel()
+
+    def _is_there(self, device: Device, wished: SettingValue) -> bool:
+        """Whether the front end holds a value, by its newest readback, and nothing of ours is on its way to another."""
+        held = device.setting()
+        known = held is not None and held.has_value and near(wished, held.value, 0.0)
+        return known and not self.under_way[device.name] and (device.own is None or near(wished, device.own, 0.0))
+
+    def _skip(self, device: Device, judged: Judged, setting: Setting) -> None:
+        """Nothing is sent, and all is told as if it had been."""
+        self.guard.record(judged, "", WriteState.ACCEPTED, SKIPPED)
+        device.show(WriteState.ACCEPTED, SKIPPED, judged.put.who)
+        if device.name in self.setpoints:
+            self.setpoints[device.name].show(setting.value, self.clock.now_ns(), _SETPOINT_ALARM[WriteState.ACCEPTED])
 
     def refuse(self, device: Device, judged: Judged, refusal: Refusal) -> PutFailed:
         """A refusal by policy: in the outcome PVs and the journal, touching no alarm; to be raised."""

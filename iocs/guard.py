@@ -138,8 +138,8 @@ class Guard:
         return judged
 
     def needs_old(self, device: DevicePlan) -> bool:
-        """Whether it matters what the front end holds: to the journal, or to a limit of steps."""
-        return self.journal is not None or device.step.any
+        """Whether it matters what the front end holds: to the journal, a limit of steps, or whether to send at all."""
+        return self.journal is not None or device.step.any or device.skip_if_equal
 
     def record(
         self, judged: Judged, layer: str, state: WriteState, message: str, readback: float | None = None

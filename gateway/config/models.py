@@ -177,6 +177,7 @@ class DeviceEntry(Section):
     writable: bool = False
     alarms_writable: bool = Field(default=False, description="whether its alarm blocks are, too; needs writable")
     confirm: ConfirmSection | None = None
+    skip_if_equal: bool = Field(default=False, description="whether a put of what the front end holds is not sent")
     group: str = Field(default="DEFAULT", min_length=1, description="access security group (ASG)")
     step: float | None = Field(default=None, gt=0, description="largest change of one put, in units of the setting")
     slew: float | None = Field(default=None, gt=0, description="largest change within a second, in units")

@@ -89,6 +89,7 @@ class _Building:
             info=info,
             route=config.route,
             writable=entry.writable,
+            skip_if_equal=entry.skip_if_equal,
             alarms_writable=entry.writable and entry.alarms_writable,
             confirm=Confirm(**confirm.model_dump()) if confirm else None,
             write_timeout=entry.write_timeout,

@@ -147,6 +147,7 @@ class DevicePlan:
     confirm: Confirm | None
     write_timeout: float  # s
     alarms_writable: bool = False  # which a writable device has to say for itself (values.md 5.7)
+    skip_if_equal: bool = False  # whether a setting that is there already is not sent again
     group: str = "DEFAULT"  # access security group
     step: StepLimit = NO_LIMIT
     reading_row: int = -1

@@ -20,7 +20,9 @@ demo: $(VENV)/.run
 	@exec $(BIN)/acgate demo
 
 test: $(VENV)/.test $(PACSYS)/.made
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile || { \
+	  echo "What failed beside others is tried once more, alone. Whatever fails again is broken:"; \
+	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 hunt: $(VENV)/.test
 	$(BIN)/python -m pytest --hypothesis-profile=hunt --timeout 1200 --numprocesses $(WORKERS) \

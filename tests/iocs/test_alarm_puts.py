@@ -219,7 +219,7 @@ def test_a_bypass_in_acnet_ends_the_severity_and_keeps_the_limits_in_their_field
 def test_many_edits_from_both_sides_are_each_sent_once_and_nothing_echoes() -> None:
     with Rig() as served, served.client() as client:
         served.bring_blocks()
-        channel, count = client.create(f"{DEVICE}.HIHI"), 2000
+        channel, count = client.create(f"{DEVICE}.HIHI"), 9_800  # and 196 of others: the simulator remembers 10 000
         for begin in range(0, count, 50):
             numbers = [client.ask_put(channel, float(n)) for n in range(begin, begin + 50)]
             served.change(f"{DEVICE}.ANALOG.MIN@N", -float(begin))

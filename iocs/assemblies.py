@@ -8,7 +8,7 @@ from gateway.plan.model import DevicePlan
 from iocs.channel import Channel
 from iocs.channels import Channels, origin
 from iocs.fast.circuit import Circuit
-from iocs.fast.withdraw import withdraw
+from iocs.fast.withdraw import leaving, withdraw
 from iocs.further import Names
 from iocs.group import DeviceGroup
 from iocs.row_channel import RowChannel
@@ -90,7 +90,7 @@ class Assemblies:
 
     def touched(self, names: Set[str], circuits: Iterable[Circuit]) -> int:
         """How many clients have channels of these devices."""
-        return sum(any(self._of(channel) in names for channel in circuit.channels) for circuit in circuits)
+        return sum(bool(leaving(circuit, lambda channel: self._of(channel) in names)) for circuit in circuits)
 
     def _of(self, channel: Served) -> str | None:
         """The device of a channel; None where it is of no plan."""

@@ -93,7 +93,7 @@ class Guard:
     def why_not(self, spec: PvSpec, group: str, level: int, put: Put, device: str) -> Refusal:
         """Who forbids a client to write a PV that it has no right to write."""
         if spec.role is Role.READ_NOW:
-            return Refusal(Layer.ACCESS, f"who may not read {device} may not ask for a reading of it")
+            return Refusal(Layer.ACCESS, f"who may not read {device or spec.name} may not ask with {spec.name}")
         wish = Wish(spec.name, device, spec.writable, put.client, put.circuit, 0.0, group, level)
         found = judge(wish, self.rules, TO_FREEZE if spec.sets_nothing else RIGHTS)
         return found or Refusal(Layer.ACCESS, f"the rights to {spec.name} have just changed; try again")

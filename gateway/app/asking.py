@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from caproto import CaprotoError, ChannelType
+from caproto import CaprotoError, ChannelType, ReadNotifyResponse
 from caproto.sync.client import read
 
 from gateway.access.step import Numbers
@@ -43,7 +43,11 @@ _read = partial(read, timeout=PATIENCE, repeater=False)
 
 
 def _text(name: str) -> str:
-    answer = _read(name)
+    return text_of(_read(name))
+
+
+def text_of(answer: ReadNotifyResponse) -> str:
+    """A text, long or short."""
     if answer.data_type is ChannelType.STRING:
         return bytes(answer.data[0]).decode("latin-1")
     return bytes(np.asarray(answer.data, np.uint8)).partition(b"\0")[0].decode("utf-8", "replace")

@@ -19,6 +19,7 @@ COMMANDS = {  # each is a module of gateway.app.commands, imported only when it 
     "demo": "the simulated central services and the gateway together, on loopback",
     "run": "the gateway, in the foreground",
     "check": "validate a configuration without touching the network; print every PV, or every error",
+    "plan": "what a reload of the running gateway would add, remove and change, and how many clients it touches",
     "explain": "which backends serve a PV and why, and which layer would refuse a put",
     "backends": "what each kind of backend can do, and those of a configuration",
     "simulate": "the simulated central services alone",

@@ -25,6 +25,7 @@ from iocs.assemblies import Assemblies
 from iocs.diagnostics import GatewayGroup
 from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
+from iocs.forecast import ForecastGroup
 from iocs.freeze import FreezeGroup
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
@@ -98,6 +99,8 @@ class Gateway:
         freezes = FreezeGroup(prefix, freezer, self.guard, self.clock)
         freezer.changed = first.brought(freezes.changed)
         first.channels.add(freezes)
+        if self.reloading is not None:
+            first.channels.add(ForecastGroup(prefix, self.reloading.foresee, self.guard, self.clock, self.settings))
         if self._names is not None:
             self.channels.on_demand = self.on_demand = OnDemand(
                 self._names, self.channels, self._feeds, self.guard, self._reads, self.clock
@@ -192,6 +195,10 @@ class Gateway:
             self.on_demand.configure()
         self.hold(frozenset())
         return touched
+
+    def touched(self, devices: frozenset[str]) -> int:
+        """See Running."""
+        return self.channels.touched(devices, self.server.circuits) if self.server is not None else 0
 
     def tidy(self) -> None:
         """See Running."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from gateway.config.config import Config
@@ -11,11 +12,22 @@ from gateway.core.errors import BadInput
 
 def read_config(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:
     """The checked configuration of a file; BadInput, of which ConfigErrors is one, says all that is wrong."""
-    folder = Path(path).parent
+    return read_digested(path, environ)[0]
+
+
+def read_digested(path: str | Path, environ: Mapping[str, str] | None = None) -> tuple[Config, str]:
+    """The same, and a digest of the file and of all that it includes, by which two readers know that it is the same."""
+    digest, folder = sha256(), Path(path).parent
+
+    def included(name: str) -> str:
+        text = (folder / name).read_text("utf-8")
+        digest.update(text.encode())
+        return text
+
     text = read_text(path, "name a configuration file")
-    return load(
-        text, str(path), os.environ if environ is None else environ, lambda name: (folder / name).read_text("utf-8")
-    )
+    digest.update(text.encode())
+    config = load(text, str(path), os.environ if environ is None else environ, included)
+    return config, digest.hexdigest()
 
 
 def read_text(path: str | Path, remedy: str = "name a file that can be read") -> str:

@@ -2,27 +2,27 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.app.adapters import open_any
 from gateway.app.config_file import read_text
-from gateway.app.metadata import PATIENCE, PATIENCE_EACH, Metadata, cached_only, home_of, open_metadata
+from gateway.app.metadata import PATIENCE, PATIENCE_EACH, cached_only, home_of, open_metadata
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.drf import Property
 from gateway.core.ports import Backend, DeviceInfoSource, Learning
 from gateway.runtime.clock import SystemClock
 
+Ask = Callable[[Iterable[str], Mapping[str, frozenset[Property]]], dict[str, DeviceInfo]]
 
-def describe(
-    config: Config, backends: Mapping[str, Backend], metadata: Metadata | None = None
-) -> dict[str, DeviceInfo]:
+
+def describe(config: Config, backends: Mapping[str, Backend], ask: Ask | None = None) -> dict[str, DeviceInfo]:
     """Descriptions by canonical device name: from the device database, or else from the backends that can tell."""
     only = properties_of(config)
     patience = PATIENCE + PATIENCE_EACH * len(config.devices)
     infos: dict[str, DeviceInfo] = {}
-    if metadata is not None:
-        infos = metadata.describe((device.request.device for device in config.devices), only)
+    if ask is not None:
+        infos = ask((device.request.device for device in config.devices), only)
     for turn in range(max((len(device.route.read) for device in config.devices), default=0)):
         wanted: dict[str, list[str]] = {}  # by backend: what the preferred ones could not tell
         for device in config.devices:
@@ -55,7 +55,7 @@ def describe_offline(config: Config, environment: Mapping[str, str] = os.environ
                 known |= cached_only(section, home, clock, environment).describe(devices, 0.0)
             return known
         metadata = opened.enter_context(contextlib.closing(open_metadata(section, home, clock, environment, read_text)))
-        return describe(config, backends, metadata)
+        return describe(config, backends, metadata.describe)
 
 
 def properties_of(config: Config) -> dict[str, frozenset[Property]]:

@@ -77,10 +77,18 @@ class Metadata:
         with self._turn:
             return self._described(devices, only)
 
+    def foretell(self, devices: Iterable[str], only: Mapping[str, frozenset[Property]]) -> dict[str, DeviceInfo]:
+        """The same of devices that are not served, or not yet: nothing is counted or logged."""
+        with self._turn:
+            return self._ask(list(dict.fromkeys(devices)), only)
+
+    def _ask(self, names: list[str], only: Mapping[str, frozenset[Property]]) -> dict[str, DeviceInfo]:
+        return self._cache.describe(names, PATIENCE + PATIENCE_EACH * len(names), only)
+
     def _described(self, devices: Iterable[str], only: Mapping[str, frozenset[Property]]) -> dict[str, DeviceInfo]:
         names = list(dict.fromkeys(devices))
         before = self.cached, self.missing
-        found = self._cache.describe(names, PATIENCE + PATIENCE_EACH * len(names), only)
+        found = self._ask(names, only)
         self._served = tuple(found)
         self.cached = sum(not self._cache.answered(name) for name in found)
         self.missing = len(names) - len(found)

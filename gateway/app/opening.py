@@ -61,7 +61,8 @@ def gateway_of(
     try:
         if config.metadata is not None:
             metadata = open_metadata(config.metadata, home_of(config), clock, environment, read_text)
-        infos = unless_stopped(stop, partial(describe, config, backends, metadata))
+        ask = metadata.describe if metadata is not None else None
+        infos = unless_stopped(stop, partial(describe, config, backends, ask))
         teach(backends, infos)
         plan, warnings = build_plan(config, infos)
         for warning in warnings:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.plan.model import DevicePlan, Plan
 from gateway.plan.redescribe import redescribed
+from gateway.plan.why import Planned, differences, told_otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Changes:
     removed: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()  # their channels have to be made anew
     described: dict[str, DevicePlan] = field(default_factory=dict)
+    why: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of those that are changed or described anew
 
     @property
     def gone(self) -> frozenset[str]:
@@ -33,31 +35,24 @@ class Changes:
 
 def compare(running: Iterable[Plan], fresh: Plan, moved: Set[str] = frozenset()) -> Changes:
     """The way from some plans, which have no device in common, to another; `moved` are backends with another URL."""
-    old = {name: (plan, device) for plan in running for name, device in plan.devices.items()}
-    changed, described = set(), {}
+    old = {name: Planned(plan, device) for plan in running for name, device in plan.devices.items()}
+    changed, described, why = set(), {}, {}
     for name, device in fresh.devices.items():
-        if name not in old:
+        if (before := old.get(name)) is None:
             continue
-        plan, before = old[name]
-        now, left_out = redescribed(before, device)
-        if moved & set(device.route.names) or left_out or _shape(plan, before) != _shape(fresh, device):
+        now, _ = redescribed(before.device, device)
+        reasons = differences(before, Planned(fresh, device))
+        reasons += tuple(f"backend {one} has another url or auth" for one in device.route.names if one in moved)
+        if reasons:
             changed.add(name)
-        elif before.info != device.info:
+            why[name] = reasons
+        elif told := told_otherwise(before.device.info, now.info):
             described[name] = now
+            why[name] = told
     return Changes(
         frozenset(fresh.devices.keys() - old.keys()),
         frozenset(old.keys() - fresh.devices.keys()),
         frozenset(changed),
         described,
+        why,
     )
-
-
-def _shape(plan: Plan, device: DevicePlan) -> tuple[object, ...]:
-    """Everything about a device but its description, the places of its rows and that of its entry."""
-    rows = (
-        device.reading_row, device.setting_row, device.word_row, device.status_row, device.analog_row,
-        device.digital_row, device.analog_raw_row, device.digital_raw_row,
-    )  # fmt: skip
-    watches = tuple(plan.watches[row] if row >= 0 else None for row in rows)
-    puts = device.writable, device.confirm, device.write_timeout, device.group, device.step
-    return watches, device.route, puts

@@ -20,15 +20,19 @@ class Withdrawn(FilteredChannel):
         return 0
 
 
-def withdraw(circuit: Circuit, gone: Callable[[Served], bool]) -> bool:
-    """Tell a client of each of its channels that is gone; whether there was one. The circuit stays."""
-    clients = circuit._clients
-    leaving = [
+def leaving(circuit: Circuit, gone: Callable[[Served], bool]) -> list[tuple[int, Client]]:
+    """The channels of a client that would be gone, by server id."""
+    return [
         (number, client)
-        for number, client in clients.items()
+        for number, client in circuit._clients.items()
         if not isinstance(client.channel, Withdrawn) and gone(client.channel)
     ]
-    for number, client in leaving:
+
+
+def withdraw(circuit: Circuit, gone: Callable[[Served], bool]) -> bool:
+    """Tell a client of each of its channels that is gone; whether there was one. The circuit stays."""
+    clients, found = circuit._clients, leaving(circuit, gone)
+    for number, client in found:
         for subscription in tuple(client.subscriptions):
             circuit.cancel(subscription)
         client.asked.clear()
@@ -40,9 +44,9 @@ def withdraw(circuit: Circuit, gone: Callable[[Served], bool]) -> bool:
         client.channel, client.rights = Withdrawn(channel, client.long_string, ()), 0
         clients.judge(number)
         circuit.write(ca.pack(ca.SERVER_DISCONNECT, p1=client.cid))
-    if leaving:
-        circuit.loop.call_later(LINGER, _forget, circuit, dict(leaving))
-    return bool(leaving)
+    if found:
+        circuit.loop.call_later(LINGER, _forget, circuit, dict(found))
+    return bool(found)
 
 
 def _forget(circuit: Circuit, left: dict[int, Client]) -> None:

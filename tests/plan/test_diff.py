@@ -44,3 +44,19 @@ def test_what_is_only_described_otherwise_keeps_its_channels() -> None:
     found = compare([before], replace(before, devices={"M:OUTTMP": replace(device, info=info)}))
     assert (frozenset(), info) == (found.gone, found.described["M:OUTTMP"].info)
     assert "0 added, 0 removed, 0 changed, 1 described anew" == str(found)
+
+
+def test_a_change_says_why() -> None:
+    before, now = planned(TEMPERATURE, AMANDA), planned('{device: "M:OUTTMP", group: A}', AMANDA)
+    assert {"M:OUTTMP": ("group DEFAULT -> A",)} == compare([before], now).why
+    name = before.devices["M:OUTTMP"].route.names[0]
+    said = ("group DEFAULT -> A", f"backend {name} has another url or auth")
+    assert said == compare([before], now, {name}).why["M:OUTTMP"]
+
+
+def test_a_description_that_needs_another_channel_is_a_change() -> None:
+    before = planned(TEMPERATURE, infos={"M:OUTTMP": DeviceInfo("M:OUTTMP", reading=PropertyInfo())})
+    now = planned(TEMPERATURE, infos={"M:OUTTMP": DeviceInfo("M:OUTTMP", "new", reading=PropertyInfo(text=True))})
+    found = compare([before], now)
+    assert ({"M:OUTTMP"}, {}) == (found.changed, found.described)
+    assert "READING scalar -> text" in found.why["M:OUTTMP"]

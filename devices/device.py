@@ -33,17 +33,13 @@ class Device:
 
     def __init__(self, plan: DevicePlan, table: DeviceTable, changed: Callable[["Device"], None] | None = None) -> None:
         self.plan = plan
+        self.name = plan.name  # the prefix of its PVs
         self.changed = changed
         self._table = table
         self._lock = threading.Lock()
         self._record = WriteRecord()
         self._foreign = 0
         self._own: SettingValue | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name in the plan, the prefix of its PVs."""
-        return self.plan.name
 
     @property
     def write_record(self) -> WriteRecord:

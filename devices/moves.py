@@ -6,6 +6,7 @@ put, and while it comes nearer to it. Every other change is foreign.
 
 import math
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -39,14 +40,18 @@ class Own:
 
     under_way: int = 0
     last: float = -math.inf  # s, monotonic, of the last answer
-    wished: list[tuple[float, SettingValue | None]] = field(default_factory=list)  # when begun, newest last
+    wished: deque[tuple[float, SettingValue | None]] = field(  # when begun, newest last
+        default_factory=lambda: deque(maxlen=_MOST)
+    )
     reached: bool = True  # whether the readback has been at what was wished last
 
     def wish(self, value: SettingValue | None, reached: bool, now: float, keep: float) -> None:
         """A put begins; None: a command, which may move anything. Those of longer than `keep` seconds ago go."""
         self.under_way += 1
         self.reached = reached
-        self.wished = [(at, wished) for at, wished in self.wished[-_MOST:] if now - at <= keep] + [(now, value)]
+        while self.wished and now - self.wished[0][0] > keep:
+            self.wished.popleft()
+        self.wished.append((now, value))
 
 
 @dataclass(slots=True)

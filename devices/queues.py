@@ -6,6 +6,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -116,7 +117,6 @@ class WriteOutcome:
     message: str = ""  # for people
     readback: float | None = None  # the last one that was seen, where it was confirmed
     attempts: int = 0  # readbacks that were taken to confirm it
-    latency: float | None = field(default=None, compare=False)  # s from its sending to now; None: nothing was sent
     worker_died: bool = False  # it failed here, by an exception, and not at the backend
     layer: str = ""  # that refused it here at the last moment; empty when it was sent
 
@@ -188,14 +188,14 @@ class PullQueue:
         self, bound: int, device_bound: int | None = None, taken: Callable[[PendingSetting], None] = _ignore,
         client_bound: int | None = None,
     ) -> None:  # fmt: skip
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._bound = bound
         self._device_bound = (bound + 1) // 2 if device_bound is None else device_bound
         self._taken = taken
         self._client_bound = bound if client_bound is None else client_bound
         self._of_client: Counter[Hashable] = Counter()  # settings that wait, of clients that have any
         self._waiting: dict[str, deque[PendingSetting]] = {}
-        self._ready: deque[str] = deque()  # devices with settings, none in work
+        self._ready: SimpleQueue[str | None] = SimpleQueue()  # devices with settings, none in work; None: it is closed
         self._in_work: dict[str, PendingSetting] = {}
         self._count = 0
         self._high_water = 0
@@ -219,7 +219,7 @@ class PullQueue:
 
     def put(self, pending: PendingSetting) -> None:
         """Take a setting, or raise Refused at once: it is full or closed, and `done` will not be called."""
-        with self._changed:
+        with self._lock:
             line = self._waiting.get(pending.device, ())
             if reason := self._why_not(pending, len(line)):
                 self._refused += 1
@@ -230,21 +230,21 @@ class PullQueue:
             self._of_client[pending.client] += 1
             self._high_water = max(self._high_water, self._count)
             if not line and pending.device not in self._in_work:
-                self._ready.append(pending.device)
-                self._changed.notify()
+                self._ready.put(pending.device)
 
     def get(self, timeout: float) -> PendingSetting | None:
         """The next setting of a device that is not in work; None when `timeout` seconds are over.
 
         Whoever gets one must call `done(device)` in the end. Raises Closed after `close`.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._ready), timeout)
-            if self._closed:
+        try:
+            device = self._ready.get(timeout=timeout)
+        except Empty:
+            return None
+        with self._lock:
+            if device is None or self._closed:
+                self._ready.put(None)  # for the others who wait
                 raise Closed("the queue of settings is closed")
-            if not self._ready:
-                return None
-            device = self._ready.popleft()
             line = self._waiting[device]
             pending = line.popleft()
             if not line:
@@ -258,23 +258,22 @@ class PullQueue:
 
     def done(self, device: str) -> None:
         """The device's setting is no longer in work; its next one may be had, after those of other devices."""
-        with self._changed:
+        with self._lock:
             del self._in_work[device]
             if device in self._waiting:
-                self._ready.append(device)
-                self._changed.notify()
+                self._ready.put(device)
 
     def in_work(self) -> list[PendingSetting]:
         """The settings that workers have in hand now."""
-        with self._changed:
+        with self._lock:
             return list(self._in_work.values())
 
     def close(self) -> None:
         """Take nothing more and answer each waiter with a failure; what is in work is its worker's to answer."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             left = list(self._clear())
-            self._changed.notify_all()
+            self._ready.put(None)
         outcome = WriteOutcome(WriteState.FAILED, RETRY, f"{RETRY}: the gateway ended before the setting was sent")
         for pending in left:
             pending.answer(outcome)
@@ -295,5 +294,4 @@ class PullQueue:
             yield from line
         self._waiting.clear()
         self._of_client.clear()
-        self._ready.clear()
         self._count = 0

@@ -122,22 +122,30 @@ class SettingsWorkers:
                 refused = result.outcome is Outcome.REFUSED
             finally:
                 self._moves.end(device, refused)
-        outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, _text(result))
+        text = _text(result)
+        outcome = WriteOutcome(after(WriteState.PENDING, _event(result)), result.status, text)
         took = self._clock.monotonic() - began
-        _log.debug("put %s: %s after %.3f s, %s", pending.id, result.outcome.name, took, _text(result) or result.status)
-        if not outcome.failed and pending.setting.request.property is Property.SETTING:
-            device.accepted(pending.setting.value)
-        confirm = device.plan.confirm
-        look = _look(pending.setting, device.plan) if confirm is not None else None
-        if not outcome.failed and confirm is not None and look is not None:
+        _log.debug("put %s: %s after %.3f s, %s", pending.id, result.outcome.name, took, text or result.status)
+        if not outcome.failed:
+            outcome = self._accepted(device, pending, outcome, timeout, token)
+            took = self._clock.monotonic() - began
+        self._finish(pending, outcome, took)
+
+    def _accepted(
+        self, device: Device, pending: PendingSetting, outcome: WriteOutcome, timeout: float, token: StopToken
+    ) -> WriteOutcome:
+        """What becomes of a setting that the backend has accepted: seen in its readback, where that is wished for."""
+        setting, confirm = pending.setting, device.plan.confirm
+        if setting.request.property is Property.SETTING:
+            device.accepted(setting.value)
+        if confirm is not None and (look := _look(setting, device.plan)) is not None:
             device.show(outcome.state, outcome.message, pending.who)
             outcome = self._confirmed(look, confirm, outcome, token)
             seen = (outcome.attempts, outcome.readback)
             _log.debug("put %s: %s by %d readbacks, the last is %s", pending.id, outcome.state.name, *seen)
-        if not outcome.failed:
-            for row in device.plan.block_rows(pending.setting.request.property):
-                self._fetch(row, timeout)
-        self._finish(pending, replace(outcome, latency=self._clock.monotonic() - began))
+        for row in device.plan.block_rows(setting.request.property):
+            self._fetch(row, timeout)
+        return outcome
 
     def _confirmed(self, look: Look, confirm: Confirm, accepted: WriteOutcome, token: StopToken) -> WriteOutcome:
         """Read back until what was wished for is seen or the time is over."""
@@ -165,13 +173,14 @@ class SettingsWorkers:
             text = f"accepted, but not confirmed {limit}; {seen}"
         return WriteOutcome(after(accepted.state, event), accepted.status, text, readback, attempts=attempt)
 
-    def _finish(self, pending: PendingSetting, outcome: WriteOutcome) -> None:
+    def _finish(self, pending: PendingSetting, outcome: WriteOutcome, latency: float | None = None) -> None:
+        """Show and answer it; `latency` is in s from its sending to now, None where nothing was sent."""
         if pending.answered:  # it took longer than `stop` was ready to wait
             return
         try:
             if (device := self._devices.get(pending.device)) is not None:
-                took = outcome.latency, outcome.attempts, outcome.readback
-                device.show(outcome.state, outcome.message, pending.who, *took)
+                seen = outcome.attempts, outcome.readback
+                device.show(outcome.state, outcome.message, pending.who, latency, *seen)
         finally:  # whatever becomes of the display, the client gets its answer
             pending.answer(outcome)
 

@@ -3,8 +3,10 @@
 Nothing here blocks: who does not read fills a bounded buffer and is dropped; the others notice nothing.
 """
 
+import math
 import selectors
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -132,7 +134,10 @@ class DpmServer:
         now_ns = self._now()
         soonest = min((client.stream.next_ns() for client in self._clients.values()), default=now_ns + 1_000_000_000)
         wait_s = _LONGEST_WAIT_S if self._hangs else min(_LONGEST_WAIT_S, max(0.0, (soonest - now_ns) / 1e9))
-        for key, events in self._selector.select(wait_s):
+        ready = self._selector.select(math.floor(wait_s * 1e3) / 1e3)  # which would be rounded up to whole ms
+        if not ready and wait_s < 0.001:
+            time.sleep(wait_s)
+        for key, events in ready:
             if key.fileobj is self._listener:
                 self._accept()
             elif isinstance(key.fileobj, socket.socket) and (client := self._clients.get(key.fileobj)):

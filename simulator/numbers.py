@@ -76,12 +76,11 @@ class Numbers:
             return raw.from_raw(self._spec.scale, value) if len(value) == count * self.atomic else INVLEN
         if isinstance(value, str | tuple) or field == "RAW":
             return SCALEFAIL
-        values = np.atleast_1d(np.asarray(value, np.float64))
+        values = np.array(value, np.float64, ndmin=1)
         if len(values) != count:
             return INVLEN
         if self._spec.scale.none or not np.isfinite(values).all():
             return SCALEFAIL
         if field == "PRIMARY":
             values = raw.from_primary(self._spec.scale, values)
-        octets = raw.to_raw(self._spec.scale, values)  # what the hardware cannot say is refused, not held
-        return octets if isinstance(octets, Status) else values
+        return values if raw.holds(self._spec.scale, values) else SCALEFAIL  # what the hardware cannot say is refused

@@ -9,6 +9,7 @@ from simulator.device_spec import Scale
 FloatArray = npt.NDArray[np.float64]
 
 RAW_TYPES = {"float32": "<f4", "int8": "i1", "int16": "<i2", "int32": "<i4", "uint8": "u1", "uint16": "<u2"}
+_LIMITS = {name: np.iinfo(octets) for name, octets in RAW_TYPES.items() if name != "float32"}
 
 
 def atomic_size(scale: Scale) -> int:
@@ -30,12 +31,21 @@ def to_raw(scale: Scale, values: FloatArray) -> bytes | Status:
     """The bytes of numbers in engineering units; 14/-20 when one has no place in the raw type."""
     raw = to_primary(scale, values) / scale.step
     if scale.raw != "float32":
-        limits = np.iinfo(RAW_TYPES[scale.raw])
         raw = np.rint(raw)
-        if not ((raw >= limits.min) & (raw <= limits.max)).all():
+        if not _fits(scale, raw):
             return SCALEFAIL
     with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, as in the front end
         return raw.astype(RAW_TYPES[scale.raw]).tobytes()
+
+
+def holds(scale: Scale, values: FloatArray) -> bool:
+    """Whether the raw type has a place for each of some numbers in engineering units."""
+    return scale.raw == "float32" or _fits(scale, np.rint(to_primary(scale, values) / scale.step))
+
+
+def _fits(scale: Scale, raw: FloatArray) -> bool:
+    limits = _LIMITS[scale.raw]
+    return bool(((raw >= limits.min) & (raw <= limits.max)).all())
 
 
 def from_raw(scale: Scale, raw: bytes) -> FloatArray:

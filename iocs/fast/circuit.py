@@ -98,6 +98,11 @@ class Circuit(Puts, asyncio.Protocol):
         self.flush()
 
     def _take(self, data: bytes) -> None:
+        idle = not self._input and not self._requests and self.paused_at is None
+        if idle and (message := ca.alone(data, self.service.largest)) is not None:
+            self.unfinished_since = None
+            self._answer(message)  # the usual case of a client that waits for each answer, quickly
+            return
         self._input += data
         if not self._requests and self.paused_at is None:
             self._answer_gets()
@@ -133,12 +138,7 @@ class Circuit(Puts, asyncio.Protocol):
         for _ in range(AT_ONCE):
             if not self._requests or self.paused_at is not None or self.gone:
                 break
-            message = self._requests.popleft()
-            try:
-                ANSWERS[message.command](self, message)
-            except Exception:  # this circuit ends here, and no other
-                log.exception("a request of %s broke", self.peer)
-                self.close(f"command {message.command} broke")
+            self._answer(self._requests.popleft())
         if self.gone or self.paused_at is not None:
             return
         if self._requests:
@@ -146,6 +146,13 @@ class Circuit(Puts, asyncio.Protocol):
             self.loop.call_soon(self._work)
         else:
             self.transport.resume_reading()
+
+    def _answer(self, message: ca.Message) -> None:
+        try:
+            ANSWERS[message.command](self, message)
+        except Exception:  # this circuit ends here, and no other
+            log.exception("a request of %s broke", self.peer)
+            self.close(f"command {message.command} broke")
 
     def _client(self, message: ca.Message) -> Client | None:
         client = self._clients.get(message.parameter1)

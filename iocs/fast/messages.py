@@ -82,6 +82,16 @@ def split(data: bytearray, largest: int, known: frozenset[int] = REQUESTS) -> tu
     return messages, at
 
 
+def alone(data: bytes, largest: int) -> Message | None:
+    """The request that `data` is, no more and no less and of a small header; None for everything else."""
+    if len(data) < 16:
+        return None
+    command, size, data_type, count, p1, p2 = HEADER.unpack_from(data)
+    if len(data) != 16 + size or size > min(largest, 0xFFFE) or command not in REQUESTS:
+        return None
+    return Message(command, data_type, count, p1, p2, data[16:])
+
+
 def text_of(payload: bytes) -> str:
     """A name in a payload: up to the first NUL, one character per byte."""
     return payload.partition(b"\0")[0].decode("latin-1")

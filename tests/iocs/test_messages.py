@@ -35,6 +35,24 @@ def test_split_gives_whole_messages_and_leaves_the_rest() -> None:
     assert ([0, 70_000], len(stream)) == ([m.elements for m in messages], used)
 
 
+@pytest.mark.parametrize("size", [0, 8, 40, 1000, 0xFFF8])
+def test_one_message_alone_is_what_split_finds_and_everything_else_is_left_to_split(size: int) -> None:
+    message = ca.pack(19, 6, 1, 2, 3, bytes(size))
+    assert ([ca.alone(message, 1 << 20)], len(message)) == ca.split(bytearray(message), 1 << 20)
+    for other in (
+        b"",
+        message[:15],
+        message[:-1],
+        message + b"\0",
+        message + message,
+        ca.pack(99, payload=bytes(size)),
+    ):
+        assert ca.alone(other, 1 << 20) is None
+    assert ca.alone(message, size - 1) is None
+    large = struct.pack(">HHHHII", 19, 0xFFFF, 6, 0, 2, 3) + bytes(0xFFFF)  # announces more than it brings
+    assert ca.alone(large, 1 << 20) is None
+
+
 @pytest.mark.parametrize(
     "header",
     [

@@ -1,11 +1,10 @@
 """Who serves a device and how well (`:GW:*`), what became of its last write (`:WR:*`), and the gateway itself."""
 
-import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from caproto.server import PVGroup, pvproperty
@@ -69,13 +68,7 @@ class DiagnosticsGroup(DeviceGroup):
     @stale.startup
     async def stale(self, instance: Channel, async_lib: Any) -> None:
         """Be told of both edges."""
-        loop = asyncio.get_running_loop()
-
-        def told() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody monitors any more
-                loop.call_soon_threadsafe(instance.sample)
-
-        self.ioc.table.on_edge(self.device.plan.rows()[0], told)
+        self.ioc.table.on_edge(self.device.plan.rows()[0], partial(self.ioc.bring, instance.sample))
 
     @stale.getter
     async def stale(self, instance: Channel) -> Any:

@@ -5,7 +5,6 @@ their types and names, is said by the plan: the name of an attribute is the role
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -64,7 +63,7 @@ class Ioc:
     catch_up: Callable[[], None]  # publishes the readings that wait
     drops: Callable[[int], int]  # readings of one row that the push queue left out
     write: Write  # queues a setting, or raises Refused
-    changed: Callable[[Device], None]  # brings `written` of a device onto the loop, from any thread
+    bring: Callable[[Callable[[], object]], None]  # has something done on the loop, from any thread
     serving: Callable[[DevicePlan], str]  # the name of the backend that serves a device now
     ask: Ask  # has a service asked for a reading of one row, or raises Refused
     fast: bool = True  # plain scalars as rows; otherwise everything takes the ordinary way
@@ -94,20 +93,16 @@ class Ioc:
         if of_setting and device.plan.skip_if_equal and self._is_there(device, setting.value):
             self._skip(device, judged, setting)
             return
-        loop = asyncio.get_running_loop()
-        answer = Prompt[WriteOutcome](loop)
+        answer = Prompt[WriteOutcome](asyncio.get_running_loop())
 
         def done(outcome: WriteOutcome) -> None:
             if not answer.done():
                 answer.set_result(outcome)
 
-        def tell(outcome: WriteOutcome) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: the client is gone, too
-                loop.call_soon_threadsafe(done, outcome)
-
         pending = PendingSetting(
-            setting, device.name, put.who, tell, judged.id, put.circuit, partial(self.guard.left, put)
-        )
+            setting, device.name, put.who, lambda outcome: self.bring(partial(done, outcome)), judged.id, put.circuit,
+            partial(self.guard.left, put),
+        )  # fmt: skip
         try:
             self.write(pending)
         except Refused as full:
@@ -199,6 +194,10 @@ class Ioc:
         if (setpoint := self.setpoints.get(device.name)) is not None:
             setpoint.show(value, stamp_ns, setpoint.alarm_now)
         self.written(device)
+
+    def changed(self, device: Device) -> None:
+        """A write record has changed; called on any thread."""
+        self.bring(partial(self.written, device))
 
     def written(self, device: Device) -> None:
         """A write record has changed: tell those who monitor it. Called on the loop."""

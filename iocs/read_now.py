@@ -4,6 +4,7 @@ It asks the service, and does not wait for the event of the device. It sets noth
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from caproto.server import pvproperty
@@ -61,16 +62,14 @@ class ReadNowGroup(DeviceGroup):
         the event has brought.
         """
         ioc, row, patience = self.ioc, self.device.plan.rows()[0], self.device.plan.write_timeout
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str] = loop.create_future()
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def done(message: str) -> None:
             if not answer.done():
                 answer.set_result(message)
 
         def failed(message: str) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(done, message)
+            ioc.bring(partial(done, message))
 
         after_ns = max(ioc.clock.now_ns(), ioc.table.snapshot(row).stamp_ns)
         try:

@@ -16,6 +16,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
 from gateway.plan.known_names import Answer
 from gateway.plan.model import DevicePlan, Plan
+from gateway.runtime.loop_calls import LoopCalls
 from iocs.channels import Channels
 from iocs.group import Ioc
 from iocs.guard import Guard
@@ -56,23 +57,21 @@ class World:
     """One device or request with everything it needs; lives on the loop, read from by the feeds' worker."""
 
     def __init__(self, plan: Plan, source: Source, guard: Guard, reads: ReadNow, clock: Clock) -> None:
-        loop, backend = asyncio.get_running_loop(), source.reader()
-
-        def wake() -> None:
-            loop.call_soon_threadsafe(self._drain)
+        loop, backend, calls = asyncio.get_running_loop(), source.reader(), LoopCalls()
+        calls.begin(loop)
 
         def serving(device: DevicePlan) -> str:
             return source.serving(backend, plan.watches[device.rows()[0]].request)
 
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self._store = store = Store(len(plan.watches))
-        self._push = PushQueue(PUSH_ROWS, wake)
+        self._push = PushQueue(PUSH_ROWS, partial(calls.bring, self._drain))
         self._publisher = Publisher(self._push, store)
         devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
         self.feed = Feed(backend, self.table, range(len(plan.watches)), [self._push], clock)
         self.ioc = Ioc(
             plan, self.table, store, clock, guard, devices, self._publisher.drain, self._push.dropped_of, _read_only,
-            lambda _: None, serving, partial(reads.ask, self.feed), fast=False,
+            calls.bring, serving, partial(reads.ask, self.feed), fast=False,
         )  # fmt: skip
         self.channels = Channels(self.ioc)
         self.unused_since = clock.monotonic()

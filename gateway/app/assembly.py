@@ -1,7 +1,6 @@
 """Assembly: a plan and everything that serves its devices; a gateway has one, and one more for what reloads add."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping, Set
 from functools import partial
@@ -22,6 +21,7 @@ from gateway.core.errors import Refused
 from gateway.core.ports import Backend, Clock
 from gateway.core.route import Names, Route
 from gateway.plan.model import DevicePlan, Plan
+from gateway.runtime.loop_calls import LoopCalls
 from iocs.channels import Channels
 from iocs.group import Ioc
 from iocs.guard import Guard
@@ -50,7 +50,7 @@ class Assembly:
         described: Callable[[str], float],
     ) -> None:
         self.plan, self.backends, self._clock, self._options, self._reads = plan, backends, clock, options, reads
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls = LoopCalls()
         self.routes: dict[Names, RouteBackend] = {}  # those with a choice, by the backends that they read from
         self.table = DeviceTable(plan.watches, plan.buffer, clock)
         self.devices = {name: Device(device, self.table) for name, device in plan.devices.items()}
@@ -69,7 +69,7 @@ class Assembly:
             self.publisher.drain,
             self.push.dropped_of,
             self._write,
-            self.brought(self._written),
+            self._calls.bring,
             self._serving,
             self._ask,
             options.fast,
@@ -120,7 +120,7 @@ class Assembly:
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """News come to this loop from now on."""
-        self._loop = loop
+        self._calls.begin(loop)
 
     def start(self) -> None:
         """Start the workers."""
@@ -202,17 +202,12 @@ class Assembly:
         """A call that is carried out on the loop, whatever thread makes it; when the loop is over nobody misses it."""
 
         def bring(*args: P.args, **kwargs: P.kwargs) -> None:
-            if self._loop is not None:
-                with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(partial(call, *args, **kwargs))
+            self._calls.bring(partial(call, *args, **kwargs))
 
         return bring
 
     def _drain(self) -> None:
         self.publisher.drain()
-
-    def _written(self, device: Device) -> None:
-        self.ioc.written(device)
 
     def _serving(self, device: DevicePlan) -> str:
         """The backend that serves a device now; that of its reading, where its rows have several."""

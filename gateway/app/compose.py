@@ -1,7 +1,6 @@
 """Config and Plan -> running parts, and their orderly end: the only place that sees all floors."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -91,8 +90,8 @@ class Gateway:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[Ready], None]) -> None:
         """Serve until `stop` is set; raises PortTaken where the port is in use. All is closed when it returns."""
-        loop, first = asyncio.get_running_loop(), self.first
-        first.begin(loop)
+        first = self.first
+        first.begin(asyncio.get_running_loop())
         prefix, freezer = f"{first.plan.gateway}:", first.freezer
         self._show_figures()
         first.channels.add(LeaseGroup(prefix, self.guard, self.clock))
@@ -111,17 +110,16 @@ class Gateway:
                 self.guard.rules, self.options.access_path, inputs.value_of, self._reassess, inputs.follow
             )
         if self._refresh is not None:
-            self._refreshing = self._refresh(partial(self._redescribed, loop))
+            self._refreshing = self._refresh(self._redescribed)
         try:
             begin = partial(self._begin, ready)
             await serve(first.channels, first.store, self, self.settings, begin, stop, self._refuse)
         finally:
             await asyncio.to_thread(self._close)
 
-    def _redescribed(self, loop: asyncio.AbstractEventLoop, devices: Mapping[str, DevicePlan]) -> None:
+    def _redescribed(self, devices: Mapping[str, DevicePlan]) -> None:
         teach(self.backends, {plan.info.device: plan.info for plan in devices.values()})
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody is connected any more
-            loop.call_soon_threadsafe(self.channels.redescribe, devices)
+        self.first.brought(self.channels.redescribe)(devices)
 
     async def _begin(self, ready: Callable[[Ready], None], server: CaServer) -> None:
         """Start the workers once everything listens; ready when every row has an answer, or time is over."""

@@ -208,7 +208,7 @@ class Serving:
             self.publisher.drain,
             self.push.dropped_of,
             self._write,
-            lambda changed: self._tell(partial(self.ioc.written, changed)),
+            self._tell,
             lambda _: self.serves,
             partial(self.reads.ask, self.feed),
             self.fast,

@@ -5,7 +5,6 @@ caproto's circuit is not used: performance.md 1 lists why.
 
 import asyncio
 import logging
-import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -13,6 +12,7 @@ from typing import cast
 from iocs.fast import messages as ca
 from iocs.fast.bursts import answers, run_of_gets
 from iocs.fast.dbr import ACKNOWLEDGES, NotConverted, readable
+from iocs.fast.link import prepare
 from iocs.fast.opened import Opened
 from iocs.fast.outbox import HIGH_WATER
 from iocs.fast.puts import Puts
@@ -21,7 +21,6 @@ from iocs.served import Served
 
 log = logging.getLogger("acgate.circuit")
 AT_ONCE = 1000  # requests answered before others have their turn
-KEEPALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))  # s, s, probes
 
 
 class Circuit(Puts, asyncio.Protocol):
@@ -45,11 +44,7 @@ class Circuit(Puts, asyncio.Protocol):
         peer = self.transport.get_extra_info("peername") or ("", 0)
         self.address, port = str(peer[0]), int(peer[1])
         self.peer = f"{self.address}:{port}"
-        link = self.transport.get_extra_info("socket")
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in KEEPALIVE:
-            link.setsockopt(socket.IPPROTO_TCP, option, value)
+        prepare(self.transport.get_extra_info("socket"))
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         holding = self.service.opened(self) if self.address else None
         if holding is None:
@@ -93,8 +88,10 @@ class Circuit(Puts, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer all whole messages, in one write; whatever breaks the protocol ends this circuit and no other."""
         self.corked = True
-        self._take(data)
-        self.corked = False
+        try:
+            self._take(data)
+        finally:
+            self.corked = False
         self.flush()
 
     def _take(self, data: bytes) -> None:

@@ -78,7 +78,9 @@ class _Loading:
             if data is None:
                 data = {}
             if not isinstance(data, dict):
-                raise self.places.problem((), "is a mapping with the keys gateway, backends and devices", "")
+                raise self.places.problem(
+                    (), "a configuration is a mapping with the keys gateway, backends and devices; this is none", ""
+                )
             override(data, environ, self.places)
         except BadConfig as error:
             raise ConfigErrors([error]) from None

@@ -1,6 +1,7 @@
 """The UDP side of the server: searches answered through the socket that brought them, and beacons."""
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -12,6 +13,10 @@ from iocs.fast import messages as ca
 
 log = logging.getLogger("acgate.search")
 NAME = 40  # bytes of a datagram that count as one name: a header, and what names of ACNET take
+SHARED = (
+    "another server answers searches on %s, UDP port %d, too: a client that searches by unicast finds the PVs of one "
+    "of the two only; give this gateway an address of its own (gateway.interfaces) or a port (EPICS_CAS_SERVER_PORT)"
+)
 FIRST_PERIOD = 0.02  # s between the first two beacons; it doubles up to the longest
 
 
@@ -39,13 +44,23 @@ class SearchResponder(asyncio.DatagramProtocol):
 
 
 async def open_search(interface: str, port: int, responder: SearchResponder) -> asyncio.DatagramTransport:
-    """A UDP socket on one interface; several servers of one host may share the port, as EPICS has it."""
+    """A UDP socket on one interface; several servers of one host may share the port, as EPICS has it.
+
+    The kernel gives a search that is no broadcast to one of them only (users.md 1.18): who comes second says so.
+    """
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         link.setblocking(False)
-        link.bind((interface, port))
+        try:
+            link.bind((interface, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            link.bind((interface, port))
+            log.warning(SHARED, interface, port)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for those who come later
     except OSError:
         link.close()
         raise

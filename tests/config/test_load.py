@@ -44,7 +44,7 @@ def test_all_errors_are_found_at_once() -> None:
     ("text", "said"),
     [
         ("", "gw.yaml: backends: is required and absent"),
-        ("- 1\n", "gw.yaml:1: is a mapping with the keys gateway, backends and devices"),
+        ("- 1\n", "gw.yaml:1: a configuration is a mapping with the keys gateway, backends and devices; this is none"),
         ("a: [\n", "gw.yaml:2: is no YAML"),
         ("backends: {a: {url: 'sim:'}}\ndevices: {device: 'M:X'}\n", "gw.yaml:2: devices: is a list"),
         ("backends: 3\n", "gw.yaml:1: backends: should be a mapping of keys, not 3"),

@@ -117,6 +117,27 @@ def test_a_taken_port_is_said_with_the_remedy_and_nothing_is_left_open() -> None
     ) == str(taken.value)
 
 
+def test_a_server_beside_which_searches_are_shared_is_warned_of_and_both_serve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """users.md 1.18; with a real C IOC in tests/system/test_two_servers.py."""
+    settings = ca_settings()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", settings.port))
+        with Serving(planned(READING), settings) as served, served.client() as client:
+            assert client.create("M:OUTTMP")
+    assert f"another server answers searches on 127.0.0.1, UDP port {settings.port}, too" in caplog.text
+    assert "give this gateway an address of its own" in caplog.text
+
+
+def test_who_serves_alone_says_nothing_and_lets_others_share_its_searches(caplog: pytest.LogCaptureFixture) -> None:
+    with Serving(planned(READING)) as served, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", served.port))
+    assert "another server" not in caplog.text
+
+
 def test_an_interface_that_does_not_exist_is_said_with_its_remedy() -> None:
     settings = ca_settings(interfaces=("127.0.0.1", "203.0.113.7"))
     with (

@@ -221,7 +221,7 @@ class PullQueue:
         """Take a setting, or raise Refused at once: it is full or closed, and `done` will not be called."""
         with self._lock:
             line = self._waiting.get(pending.device, ())
-            if reason := self._why_not(pending, len(line)):
+            if reason := self.refusal(pending.device, pending.client):
                 self._refused += 1
                 raise Refused(reason)
             self._taken(pending)
@@ -278,14 +278,16 @@ class PullQueue:
         for pending in left:
             pending.answer(outcome)
 
-    def _why_not(self, pending: PendingSetting, line: int) -> str:
+    def refusal(self, device: str, client: Hashable = None) -> str:
+        """Why no setting of a device would be taken now; without a client, of one that has none waiting. Or empty."""
+        line = len(self._waiting.get(device, ()))
         if self._closed:
             return "the gateway is ending and takes no more settings"
         if self._count >= self._bound:
             return f"{self._count} settings wait already; try again later"
         if line >= self._device_bound:
-            return f"{line} settings of {pending.device} wait already; try again later"
-        if (of_client := self._of_client[pending.client]) >= self._client_bound:
+            return f"{line} settings of {device} wait already; try again later"
+        if (of_client := self._of_client[client]) >= self._client_bound:
             return f"{of_client} settings of this client wait already; try again later"
         return ""
 

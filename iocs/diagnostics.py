@@ -170,6 +170,18 @@ class Countdown:
         return TOO_LOW if value < self.lolo else GETTING_LOW if value < self.low else NO_ALARM
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A figure that is a text of many parts."""
+
+    ask: Callable[[], str]
+    length: int  # characters at most
+
+    def __call__(self) -> str:
+        """What it says now."""
+        return self.ask()
+
+
 class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
     """The gateway's own PVs, each a figure that is asked for when somebody reads it."""
 
@@ -180,7 +192,7 @@ class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
     def _create_pvdb(self) -> None:
         """One PV per figure; its type is that of its first value."""
         for suffix, figure in self.figures.items():
-            name, kind, length = self.prefix + suffix, *_type_of(figure())
+            name, kind, length = self.prefix + suffix, *_type_of(figure)
             spec = PvSpec(name, Role.READING, kind, length, device="", row=-1)
             channel = own_channel(self, spec, figure, self.now)
             if isinstance(figure, Countdown):
@@ -188,7 +200,10 @@ class GatewayGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
                 channel.refresh()
 
 
-def _type_of(value: float | int | str) -> tuple[PvType, int]:
+def _type_of(figure: Figure) -> tuple[PvType, int]:
+    if isinstance(figure, Document):
+        return PvType.TEXT, figure.length
+    value = figure()
     if isinstance(value, str):
         return PvType.TEXT, 256
     return (PvType.LONG if isinstance(value, int) else PvType.DOUBLE), 1

@@ -125,6 +125,11 @@ class Guard:
         """A put of the device was accepted by the backend."""
         self._accepted[device] = self.clock.monotonic()
 
+    def just_accepted(self) -> dict[str, float]:
+        """Devices with a put that was accepted within the last second, which bounds how fast they may move: s since."""
+        now = self.clock.monotonic()
+        return {device: now - at for device, at in self._accepted.items() if now - at < 1.0}
+
     def ended(self, circuit: Hashable) -> list[str]:
         """A circuit is gone: its lease and its locks end; the devices that it had locked."""
         self.rules.leases.end(circuit)

@@ -26,14 +26,20 @@ class Rates:
 
     def refusal(self, client: Hashable, pv: str, now: float) -> str:
         """Why a put may not come now, with the time to wait; empty when it may. `now` is in s of a monotonic clock."""
-        for what, key in (("client", client), ("PV", pv), ("gateway", None)):
-            limit = self._limits[what]
-            times = self._times.get((what, key))
-            if limit.count and times is not None and len(times) >= limit.count:
-                wait = times[-limit.count] + limit.seconds - now
-                if wait > 0:
-                    return f"the {what} has had {limit}; try again in {wait:.1f} s"
+        for key in (("client", client), ("PV", pv), ("gateway", None)):
+            if (times := self._times.get(key)) is not None and (reason := self._reason(key[0], times, now)):
+                return reason
         return ""
+
+    def used_up(self, now: float) -> dict[tuple[str, Hashable], str]:
+        """The reason of each client, of each PV and of the gateway itself whose puts are refused now."""
+        reasons = {key: self._reason(key[0], times, now) for key, times in self._times.items()}
+        return {key: reason for key, reason in reasons.items() if reason}
+
+    def _reason(self, what: str, times: deque[float], now: float) -> str:
+        limit = self._limits[what]
+        wait = times[-limit.count] + limit.seconds - now if len(times) >= limit.count else 0.0
+        return f"the {what} has had {limit}; try again in {wait:.1f} s" if wait > 0 else ""
 
     def count(self, client: Hashable, pv: str, now: float) -> None:
         """Count a put that was let through."""

@@ -1,6 +1,8 @@
 """Ask the running gateway over Channel Access, as any client may, for what only it knows of a put."""
 
+import json
 from functools import partial
+from typing import Any
 
 import numpy as np
 from caproto import CaprotoError, ChannelType, ReadNotifyResponse
@@ -10,7 +12,7 @@ from gateway.access.step import Numbers
 from gateway.config.gateway_section import GatewaySection
 from gateway.core.severity import Severity
 from gateway.plan.family import find
-from gateway.plan.live import Live
+from gateway.plan.live import Live, Moment
 from gateway.plan.model import Plan, Role
 
 PATIENCE = 5.0  # s for one answer
@@ -32,11 +34,13 @@ def ask(section: GatewaySection, plan: Plan, name: str) -> tuple[Live | None, st
         leases = _leases(section.name) if section.lease else ()
         purpose, left = (_text(lock), float(_read(f"{lock}:LEFT").data[0])) if holder else ("", 0.0)
         held = _held(f"{device.name}:SP_RBV") if device.step.any else None
+        inputs = _document(f"{section.name}:ACCESS:INPUTS") if section.access_file is not None else None
+        moment = _document(f"{section.name}:PUTS:REFUSED")
     except TimeoutError:
         return None, f"it does not answer within {PATIENCE:g} s where EPICS_CA_ADDR_LIST and its like say"
     except (CaprotoError, OSError) as error:
         return None, str(error) or type(error).__name__
-    return Live(holder, purpose, left, leases, held, journal), ""
+    return Live(holder, purpose, left, leases, held, journal, inputs, None if moment is None else Moment(**moment)), ""
 
 
 _read = partial(read, timeout=PATIENCE, repeater=False)
@@ -51,6 +55,11 @@ def text_of(answer: ReadNotifyResponse) -> str:
     if answer.data_type is ChannelType.STRING:
         return bytes(answer.data[0]).decode("latin-1")
     return bytes(np.asarray(answer.data, np.uint8)).partition(b"\0")[0].decode("utf-8", "replace")
+
+
+def _document(name: str) -> Any:
+    """None where it is too long for the PV."""
+    return json.loads(text_of(_read(name, data_count=0)))
 
 
 def _leases(gateway: str) -> tuple[str, ...]:

@@ -134,6 +134,16 @@ class Assembly:
         """Requests whose first reading has not come."""
         return self.table.unanswered()
 
+    def full(self) -> dict[str, str]:
+        """The devices of which no further setting would be queued now, and why."""
+        found = {name: LEAVING.format(name) for name in self.leaving if name in self.devices}
+        for route, queue in self._pull.items():
+            if 2 * queue.waiting < self._options.most_waiting:  # of which one device may have half
+                continue
+            here = (name for name, one in self.devices.items() if one.plan.route == route)
+            found |= {name: reason for name in here if (reason := queue.refusal(name))}
+        return found
+
     def waiting_settings(self) -> int:
         """Settings that wait for a worker now, on all routes."""
         return sum(queue.waiting for queue in self._pull.values())

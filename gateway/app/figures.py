@@ -7,6 +7,7 @@ from typing import Protocol
 import gateway
 from gateway.app.assembly import Assembly
 from gateway.app.metadata import Metadata
+from gateway.app.moment import documents
 from gateway.app.plan_sizes import count_pvs
 from gateway.app.reload import Reload
 from gateway.app.rules import AccessWatch
@@ -83,7 +84,7 @@ def figures(served: Served) -> dict[str, Figure]:
         "ONDEMAND:LOOKUPS": lambda: served.on_demand.lookups & WRAP if served.on_demand else 0,
         "ONDEMAND:UNKNOWN": lambda: served.on_demand.unknown & WRAP if served.on_demand else 0,  # answers
     }
-    found |= _readings(served) | _reloads(served)
+    found |= _readings(served) | _reloads(served) | documents(served)
     if served.metadata is not None:
         found |= {f"META:{suffix}": figure for suffix, figure in _metadata(served.metadata).items()}
     for name in served.backends:

@@ -138,6 +138,10 @@ class AccessWatch:
         """The inputs that have no valid value now."""
         return sorted(name for name, value in self._values.items() if value is None)
 
+    def inputs(self) -> dict[str, float | None]:
+        """The inputs and their values; None of those that have no valid one."""
+        return dict(self._values)
+
     def look_at_inputs(self) -> bool:
         """Bring the inputs of the rules up to date; whether one has changed."""
         assert self.rules.file is not None, "there is a watch only where there is a file"

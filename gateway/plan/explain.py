@@ -200,18 +200,21 @@ def _access(question: Question) -> Iterator[Judgement]:
         yield Judgement(Layer.ACCESS.value, True, f"there is no access file: {question.user or 'every user'} may")
         return
     client = Client(question.user, question.host, question.host)
-    decision = decide(file, group, question.spec.level, client, _no_value)
+    value_of = _value_of(question)
+    decision = decide(file, group, question.spec.level, client, value_of)
     if decision.access is Access.WRITE:
         yield Judgement(Layer.ACCESS.value, True, f"{decision.place} gives {question.user or 'everybody'} WRITE")
         return
-    reason = why_not(file, group, question.spec.level, client, _no_value)
-    # what only an input forbids is not known here: nobody is asked
-    yield Judgement(Layer.ACCESS.value, None if "a valid value of" in reason else False, reason)
+    reason = why_not(file, group, question.spec.level, client, value_of)
+    asked = question.live is not None and question.live.inputs is not None
+    # what only an input forbids is not known where nobody was asked
+    yield Judgement(Layer.ACCESS.value, None if "a valid value of" in reason and not asked else False, reason)
 
 
-def _no_value(_: str) -> float | None:
-    """The value of an input, which nobody is asked for."""
-    return None
+def _value_of(question: Question) -> Callable[[str], float | None]:
+    """The values of inputs as the running gateway has them; none where it was not asked."""
+    inputs = question.live.inputs if question.live is not None else None
+    return inputs.get if inputs is not None else lambda _: None
 
 
 def _states(question: Question) -> Iterator[Judgement]:
@@ -222,8 +225,9 @@ def _states(question: Question) -> Iterator[Judgement]:
 
 def _moment(question: Question) -> Iterator[Judgement]:
     if question.spec.writable:
-        yield from live.rate(question.config.gateway)
+        yield from live.rate(question.config.gateway, question.spec, question.user, question.live)
         yield from live.audit(question.config.gateway, question.live)
+        yield from live.queue(question.device, question.live)
 
 
 def _route(question: Question) -> Iterator[Judgement]:
@@ -288,6 +292,6 @@ def _steps(spec: PvSpec) -> tuple[Callable[[Question], Iterator[Judgement]], ...
 def _ask(question: Question) -> Iterator[Judgement]:
     """A put that asks for a reading sets nothing: who may read may ask."""
     file, client = question.file, Client(question.user, question.host, question.host)
-    may = file is None or decide(file, question.device.group, 0, client, _no_value).access >= Access.READ
+    may = file is None or decide(file, question.device.group, 0, client, _value_of(question)).access >= Access.READ
     reason = "asks for a reading and sets nothing: whoever may read may ask"
     yield Judgement(Layer.ACCESS.value, may, reason if may else f"{question.user or 'this client'} may not read it")

@@ -1,11 +1,11 @@
-"""What only the running gateway knows of a put: locks, leases, what the front end holds, whether the journal is kept.
+"""What only the running gateway knows of a put: locks, leases, what the front end holds, rates, queues, the journal.
 
 Asked for elsewhere and handed in; where it was not, each layer says what it depends on.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from gateway.access.judge import LEASE_NEEDED, Layer
 from gateway.access.step import Numbers, too_far
@@ -23,6 +23,17 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What was refused at the moment when it was asked for, and why."""
+
+    pvs: Mapping[str, str] = field(default_factory=dict)  # that had as many puts as they may
+    clients: Mapping[str, list[str]] = field(default_factory=dict)  # the same of user@host: a reason for each circuit
+    gateway: str = ""  # the same of all puts
+    devices: Mapping[str, str] = field(default_factory=dict)  # whose queue is full
+    accepted: Mapping[str, float] = field(default_factory=dict)  # s since a put, of devices with one a moment ago
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
     """The answers of the running gateway about one device."""
 
@@ -32,6 +43,8 @@ class Live:
     leases: tuple[str, ...] = ()  # user@host and what is left, of each client that has one
     held: Numbers | None = None  # the last valid readback of the setting
     journal: str = "OK"  # or why it cannot be written
+    inputs: Mapping[str, float | None] | None = None  # of the access file; None where they were not asked for
+    moment: Moment | None = None  # None where there was too much to tell
 
 
 def lock(device: DevicePlan, user: str, live: Live | None) -> Judgement:
@@ -74,18 +87,44 @@ def step(spec: PvSpec, device: DevicePlan, value: object, live: Live | None) -> 
     if live is None or not isinstance(value, float):
         yield Judgement(Layer.STEP.value, None, f"{reason}, from what the front end holds")
         return
-    wrong = too_far(limit, value, live.held, 1.0, spec.units)
-    passes = False if wrong else None if math.isfinite(limit.slew) else True  # a put of a moment ago makes it slower
-    yield Judgement(Layer.STEP.value, passes, wrong or reason)
+    elapsed = 1.0 if live.moment is None else live.moment.accepted.get(device.name, 1.0)
+    wrong = too_far(limit, value, live.held, elapsed, spec.units)
+    # a put of a moment ago makes it slower
+    unknown = not wrong and live.moment is None and math.isfinite(limit.slew)
+    yield Judgement(Layer.STEP.value, None if unknown else not wrong, wrong or reason)
 
 
-def rate(section: GatewaySection) -> Iterator[Judgement]:
-    """How many puts may come; whether there were as many in this second is known when the put comes."""
+def rate(section: GatewaySection, spec: PvSpec, user: str, live: Live | None) -> Iterator[Judgement]:
+    """How many puts may come, and whether there were as many in the second before the gateway was asked."""
     limits = section.limits
     counts = {"one client": limits.puts_per_client, "one PV": limits.puts_per_pv, "all": limits.puts_total}
     said = ", ".join(f"{count} of {whose}" for whose, count in counts.items() if count)
-    if said:
-        yield Judgement(Layer.RATE.value, None, f"refused after so many puts in a second: {said}")
+    if not said:
+        return
+    reason = f"refused after so many puts in a second: {said}"
+    moment = live.moment if live is not None else None
+    if moment is None:
+        yield Judgement(Layer.RATE.value, None, reason)
+        return
+    circuits = [
+        one for who, all_of in moment.clients.items() if user and who.partition("@")[0] == user for one in all_of
+    ]
+    refused = moment.pvs.get(spec.name, "") or moment.gateway
+    if circuits and all(circuits):
+        refused = circuits[0]
+    if not refused and any(circuits):
+        of_one = next(filter(None, circuits))
+        reason = f"{of_one}, on {sum(map(bool, circuits))} of {len(circuits)} circuits of {user}"
+        yield Judgement(Layer.RATE.value, None, reason)
+    else:
+        yield Judgement(Layer.RATE.value, not refused, refused or reason)
+
+
+def queue(device: DevicePlan, live: Live | None) -> Iterator[Judgement]:
+    """Whether one more setting would be queued; how many of one client wait already, the client knows."""
+    if live is not None and live.moment is not None:
+        reason = live.moment.devices.get(device.name, "")
+        yield Judgement(Layer.QUEUE.value, not reason, reason or "there is room in its queue")
 
 
 def audit(section: GatewaySection, live: Live | None) -> Iterator[Judgement]:

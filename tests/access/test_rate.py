@@ -27,3 +27,13 @@ def test_who_has_been_quiet_is_forgotten() -> None:
         rates.count(n, f"{n}:SP", 0.0)
     rates.count("late", "L:SP", 100.0)
     assert 2 == len(rates)
+
+
+def test_who_may_not_put_now_is_told_with_the_reason_that_a_put_would_have() -> None:
+    rates = Rates(RateLimit(2, 1.0), RateLimit(1, 1.0), RateLimit(3, 1.0))
+    rates.count("a", "X:SP", 0.0)
+    rates.count("a", "Y:SP", 0.5)
+    assert {("PV", "Y:SP"), ("client", "a"), ("PV", "X:SP")} == set(rates.used_up(0.5))
+    assert rates.used_up(0.5)["PV", "X:SP"] == rates.refusal("b", "X:SP", 0.5)
+    assert {("PV", "Y:SP")} == set(rates.used_up(1.0))
+    assert {} == rates.used_up(2.0)

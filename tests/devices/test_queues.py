@@ -256,6 +256,18 @@ def test_a_full_queue_refuses_at_once_and_a_device_cannot_take_all_places() -> N
     assert asker.answers.empty()
 
 
+def test_a_device_of_which_nothing_would_be_taken_is_told_with_the_reason() -> None:
+    pull, asker = PullQueue(3, device_bound=2), Asker()
+    assert "" == pull.refusal("A:ONE")
+    for _ in range(2):
+        pull.put(asker.pending("A:ONE"))
+    assert ["2 settings of A:ONE wait already; try again later", ""] == [pull.refusal("A:ONE"), pull.refusal("B:TWO")]
+    pull.put(asker.pending("B:TWO"))
+    assert "3 settings wait already; try again later" == pull.refusal("B:TWO")
+    pull.close()
+    assert "the gateway is ending and takes no more settings" == pull.refusal("B:TWO")
+
+
 def test_one_client_cannot_take_all_places_and_has_them_again_when_its_settings_have_left() -> None:
     pull, asker = PullQueue(10, client_bound=2), Asker()
 

@@ -9,7 +9,7 @@ from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.errors import BadInput
 from gateway.plan.build import build_plan
 from gateway.plan.explain import Choice, Explanation, explain
-from gateway.plan.live import Judgement
+from gateway.plan.live import Judgement, Live
 from gateway.plan.model import Plan
 from tests.config.loading import loaded
 
@@ -200,6 +200,27 @@ def test_an_access_file_says_who_may() -> None:
     assert (shut.passes, shut.reason) == (
         False, "a.acf: ASG(SHUT) gives jane@192.0.2.7 no WRITE: no rule gives it to anybody",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("beam", "passes", "said"),
+    [
+        (0.0, True, "a.acf:2 ASG(DEFAULT) gives eve WRITE"),
+        (1.0, False, "line 2 needs CALC 'A=0' to hold"),
+        (None, False, "line 2 needs a valid value of GW:BEAM, the input A of CALC 'A=0'"),
+    ],
+)
+def test_inputs_of_the_access_file_are_those_of_the_running_gateway(
+    beam: float | None, passes: bool, said: str
+) -> None:
+    text = 'ASG(DEFAULT) { INPA("GW:BEAM")\n RULE(1, WRITE) { CALC("A=0") } }'
+    config, plan = configured("")
+    answers = Live(inputs={"GW:BEAM": beam})
+    found = explain(
+        config, plan, "Z:ACLTST:SP", "eve", "192.0.2.7", parse_acf(text, "a.acf"), answers=answers
+    )  # fmt: skip
+    judged = layer(found, "access security")
+    assert (passes, True) == (judged.passes, said in judged.reason)
 
 
 def test_what_only_a_running_gateway_knows_is_told_as_such() -> None:

@@ -9,7 +9,7 @@ from gateway.access.judge import LEASE_NEEDED
 from gateway.access.step import StepLimit
 from gateway.config.gateway_section import GatewaySection
 from gateway.plan.family import find
-from gateway.plan.live import Judgement, Live, audit, lease, lock, rate, step
+from gateway.plan.live import Judgement, Live, Moment, audit, lease, lock, queue, rate, step
 from gateway.plan.model import DevicePlan, PvSpec, PvType
 from tests.plan.planning import planned
 
@@ -84,12 +84,52 @@ def test_a_device_without_a_largest_step_has_no_such_layer() -> None:
     assert [] == list(step(setpoint(), DEVICE, 5.0, Live(held=4.0)))
 
 
-def test_how_many_puts_may_come_is_said_and_for_the_moment_to_tell() -> None:
-    limits = {"puts_per_client": 5, "puts_per_pv": 0, "puts_total": 9}
-    assert [Judgement("rate", None, "refused after so many puts in a second: 5 of one client, 9 of all")] == list(
-        rate(GatewaySection.model_validate({"limits": limits}))
-    )
-    assert [] == list(rate(GatewaySection.model_validate({"limits": dict.fromkeys(limits, 0)})))
+LIMITS = {"puts_per_client": 5, "puts_per_pv": 0, "puts_total": 9}
+MAY = "refused after so many puts in a second: 5 of one client, 9 of all"
+CLIENTS = {"alice@pc": ["five", ""], "bob@pc": ["five"], "bob@mac": ["five"], "eve@pc": ["", "five"]}
+
+
+@pytest.mark.parametrize(
+    ("user", "live", "passes", "reason"),
+    [
+        ("bob", None, None, MAY),
+        ("bob", Live(), None, MAY),  # there was too much to tell
+        ("bob", Live(moment=Moment()), True, MAY),
+        ("bob", Live(moment=Moment({"Z:ACLTST:SP": "the PV has had 1"})), False, "the PV has had 1"),
+        ("bob", Live(moment=Moment({"M:OTHER:SP": "the PV has had 1"})), True, MAY),
+        ("bob", Live(moment=Moment(gateway="all of it")), False, "all of it"),
+        ("bob", Live(moment=Moment(clients=CLIENTS)), False, "five"),
+        ("", Live(moment=Moment(clients=CLIENTS)), True, MAY),
+        ("carl", Live(moment=Moment(clients=CLIENTS)), True, MAY),
+        ("alice", Live(moment=Moment(clients=CLIENTS)), None, "five, on 1 of 2 circuits of alice"),
+        ("eve", Live(moment=Moment(clients=CLIENTS, gateway="all of it")), False, "all of it"),
+    ],
+)
+def test_how_often_puts_may_come_is_told_for_the_moment(
+    user: str, live: Live | None, passes: bool | None, reason: str
+) -> None:
+    section = GatewaySection.model_validate({"limits": LIMITS})
+    assert [Judgement("rate", passes, reason)] == list(rate(section, setpoint(), user, live))
+
+
+def test_without_limits_nothing_is_said_of_rates() -> None:
+    section = GatewaySection.model_validate({"limits": dict.fromkeys(LIMITS, 0)})
+    assert [] == list(rate(section, setpoint(), "bob", Live(moment=Moment())))
+
+
+def test_a_full_queue_is_told_where_the_gateway_was_asked() -> None:
+    assert [] == list(queue(DEVICE, None)) == list(queue(DEVICE, Live()))
+    assert [Judgement("queue", True, "there is room in its queue")] == list(queue(DEVICE, Live(moment=Moment())))
+    full = Live(moment=Moment(devices={"Z:ACLTST": "1 settings wait already"}))
+    assert [Judgement("queue", False, "1 settings wait already")] == list(queue(DEVICE, full))
+
+
+def test_how_fast_a_value_may_change_is_told_by_when_it_was_set_last() -> None:
+    device = replace(DEVICE, step=StepLimit(inf, 2))
+    (slow,) = step(setpoint(), device, 5.5, Live(held=4.0, moment=Moment()))
+    (fast,) = step(setpoint(), device, 5.5, Live(held=4.0, moment=Moment(accepted={"Z:ACLTST": 0.5})))
+    assert (True, False) == (slow.passes, fast.passes)
+    assert "a change of 1.5 A from 4 is faster than 2 in a second" == fast.reason
 
 
 @pytest.mark.parametrize(

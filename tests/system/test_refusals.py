@@ -2,13 +2,15 @@
 
 import json
 import re
+import threading
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from iocs.fast import messages as ca
 from tests.support.ca_client import CHAR, DOUBLE, STRING, CaClient
-from tests.support.processes import Running, Site, until
+from tests.support.processes import Running, Site, command_fault, until
 
 DEVICES = """devices:
   - {device: "Z:ACLTST", writable: true, low: 0, high: 50, properties: "reading, setting"}
@@ -108,7 +110,7 @@ def test_explain_asks_the_running_gateway_for_what_only_it_knows(site: Site) -> 
         held = alice.get(alice.create("Z:ACLTST:SP_RBV"))
         assert isinstance(held, float)
         free = explained(site, config, "Z:ACLTST:SP", str(held))
-        assert {"lock": True, "step and slew": True, "rate": None}.items() <= passes(free).items()
+        assert {"lock": True, "step and slew": True, "rate": True, "queue": True}.items() <= passes(free).items()
         assert free["accepted"]
 
         assert ca.NORMAL == carl.put(carl.create("Z:ACLTST:LOCK"), list(b"tuning\0"), CHAR)
@@ -122,10 +124,106 @@ def test_explain_asks_the_running_gateway_for_what_only_it_knows(site: Site) -> 
         stepped = explained(site, config, "Z:ACLTST:SP", str(held + 3))
         assert ca.PUT_FAILED == alice.put(setpoint, held + 3)
         assert ("step and slew", told(alice)) == (stepped["refused_by"], f"{stepped['reason']} (step and slew)")
-        assert until(lambda: ca.PUT_FAILED == alice.put(setpoint, held), 60)
-        assert told(alice).endswith("(rate)")
         assert "refused after so many puts in a second: 2000 of one client, 1 of one PV" in reason(free, "rate")
+        with PutsAgainAndAgain(site, "Z:ACLTST:SP", held) as often:
+            found = [{}]
+
+            def foretold() -> bool:
+                found[0] = explained(site, config, "Z:ACLTST:SP", str(held))
+                return found[0]["refused_by"] == "rate"
+
+            assert until(foretold, 60), found
+            assert until(lambda: often.said.endswith("(rate)"), 20)
+        assert without_wait(often.said) == f"{without_wait(found[0]['reason'])} (rate)"
     running.end()
+
+
+def without_wait(text: str) -> str:
+    """Without the time to wait, which goes on."""
+    return re.sub(r"again in [0-9.]+ s", "again in N s", text)
+
+
+class PutsAgainAndAgain:
+    """A client that puts as fast as it may, and more; `said` is why the last one was refused."""
+
+    def __init__(self, site: Site, pv: str, value: float) -> None:
+        self._port, self._pv, self._value, self.said = site.ca_port, pv, value, ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def _run(self) -> None:
+        with CaClient(self._port, user="bob") as bob:
+            setpoint, message = bob.create(self._pv), bob.create(self._pv.removesuffix(":SP") + ":WR:MSG")
+            while not self._over.wait(0.01):
+                if ca.PUT_FAILED == bob.put(setpoint, self._value):
+                    self.said = bytes(bob.get(message)).rstrip(b"\0").decode()
+
+
+INPUTS = """ASG(DEFAULT) { RULE(1,WRITE) }
+ASG(BEAM) { INPA(Z:ACLTS1:SP_RBV) INPB(N:NOTHING) RULE(1,READ) RULE(1,WRITE) { CALC("A<5") } }
+ASG(AWAY) { INPA(Z:ACLTS1:SP_RBV) INPB(N:NOTHING) RULE(1,READ) RULE(1,WRITE) { CALC("B<10") } }
+"""
+GUARDED = """devices:
+  - {device: "Z:ACLTST", writable: true, group: BEAM, properties: "reading, setting"}
+  - {device: "Z:ACLTS1", writable: true, properties: "reading, setting"}
+  - {device: "G:AMANDA", writable: true, group: AWAY, properties: "reading, setting"}
+"""
+
+
+def test_explain_has_the_inputs_of_the_access_file_from_the_running_gateway(site: Site) -> None:
+    (site.folder / "inputs.acf").write_text(INPUTS)
+    running, config = gateway(site, "writes: on, access_file: inputs.acf", GUARDED)
+    with CaClient(site.ca_port) as client:
+        beam = client.create("Z:ACLTS1:SP")
+        for value, may in ((2.0, True), (6.0, False), (3.0, True)):
+            assert ca.NORMAL == client.put(beam, value)
+
+            def rights_follow(may: bool = may) -> bool:
+                return may == bool(client.create("Z:ACLTST:SP").rights & ca.RIGHT_WRITE)
+
+            assert until(rights_follow, 20)
+            put = explained(site, config, "Z:ACLTST:SP", "1")
+            assert (may, may) == (put["accepted"], passes(put)["access security"])
+            assert (ca.NORMAL if may else ca.NO_WRITE_ACCESS) == client.put(client.create("Z:ACLTST:SP"), 1.0)
+            if not may:
+                assert "needs CALC 'A<5' to hold" in put["reason"]
+        away = explained(site, config, "G:AMANDA:SP", "1")
+        assert ("access security", True) == (away["refused_by"], "a valid value of N:NOTHING" in away["reason"])
+    running.end()
+
+
+def test_explain_foretells_that_a_queue_is_full(site: Site) -> None:
+    simulator = site.simulate()
+    path = site.folder / "full.yaml"
+    path.write_text(
+        "gateway: {name: GW1, interfaces: [127.0.0.1], writes: on, limits: {puts_waiting: 1}}\n"
+        f'backends: {{dpm: {{url: "dpm+http://{simulator.said["dpm_http"]}"}}}}\ndevices:\n'
+        '  - {device: "Z:ACLTST", writable: true, write_timeout: 300, properties: "reading, setting"}\n'
+    )
+    running = site.acgate("run", str(path), ready=True)
+    with CaClient(site.ca_port) as client:
+        setpoint, waiting = client.create("Z:ACLTST:SP"), client.create("GW1:QUEUE:PUT")
+        assert ca.NORMAL == client.put(setpoint, 5.0)
+        command_fault(simulator, service="dpm_http", fault="silent")
+        client.ask_put(setpoint, 6.0)
+        assert until(lambda: client.get(waiting) == 0, 20), "it is in work"
+        assert passes(explained(site, path, "Z:ACLTST:SP", "7"))["queue"]
+        client.ask_put(setpoint, 7.0)
+        full = explained(site, path, "Z:ACLTST:SP", "8")
+        assert ca.PUT_FAILED == client.put(setpoint, 8.0)
+        assert ("queue", "1 settings wait already; try again later") == (full["refused_by"], full["reason"])
+    command_fault(simulator, service="dpm_http", fault="none")
+    running.end()
+    simulator.end()
 
 
 def test_explain_names_a_missing_lease_and_a_journal_that_is_required_and_cannot_be_kept(site: Site) -> None:
@@ -151,7 +249,7 @@ def test_a_gateway_that_cannot_be_asked_is_told_of(site: Site) -> None:
     path.write_text(f"gateway: {{writes: on}}\nbackends: {{sim: {{url: 'sim:'}}}}\n{SHIFTING}")
     command = site.acgate("explain", "Z:ACLTST:SP", "--config", str(path))
     assert 0 == command.wait(60), command.report()
-    assert "could not be asked, so locks, leases and readbacks are not known: it does not answer within" in command.out
+    assert "could not be asked, so what only it knows is marked ?: it does not answer within" in command.out
     assert "refused while another client holds Z:ACLTST:LOCK" in command.out
 
 

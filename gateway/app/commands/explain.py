@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(found)))
         if silent:
-            print(f"  gateway  could not be asked, so locks, leases and readbacks are not known: {silent}")
+            print(f"  gateway  could not be asked, so what only it knows is marked ?: {silent}")
     return 0
 
 

@@ -117,9 +117,14 @@ class Gateway:
         finally:
             await asyncio.to_thread(self._close)
 
-    def _redescribed(self, devices: Mapping[str, DevicePlan]) -> None:
+    def _redescribed(self, devices: Mapping[str, DevicePlan], generation: int) -> None:
         teach(self.backends, {plan.info.device: plan.info for plan in devices.values()})
-        self.first.brought(self.channels.redescribe)(devices)
+        self.first.brought(self._show_described)(devices, generation)
+
+    def _show_described(self, devices: Mapping[str, DevicePlan], generation: int) -> None:
+        """Show news of the device database, unless a reload came between: devices of that name may be others now."""
+        if self.reloading is None or self.reloading.generation == generation:
+            self.channels.redescribe(devices)
 
     async def _begin(self, ready: Callable[[Ready], None], server: CaServer) -> None:
         """Start the workers once everything listens; ready when every row has an answer, or time is over."""

@@ -29,7 +29,7 @@ RETRY = 10.0  # s until a database that was away is asked again
 NEVER = -1.0  # the age of what nobody ever said
 INSTALL = "pip install 'acgate[grpc]'"
 log = logging.getLogger("acgate.metadata")
-Apply = Callable[[Mapping[str, DevicePlan]], None]
+Apply = Callable[[Mapping[str, DevicePlan], int], None]  # devices, and the generation of the configuration they are of
 
 
 class Home(NamedTuple):
@@ -139,7 +139,8 @@ class Metadata:
 class Refresh:
     """Asks the database again and again, and hands over the devices that it describes in another way.
 
-    `apply` is called on the worker's thread with devices of the running plan as they are from now on.
+    `apply` is called on the worker's thread with devices of the running plan as they are from now on, and with the
+    generation of its configuration: what crosses a reload on its way is to be left out, and is found again.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Refresh:
     ) -> None:  # fmt: skip
         self._metadata, self._config, self._apply, self._only = metadata, config, apply, only
         self._plans, self._infos = dict(plan.devices), dict(infos)
+        self._generation = 1
         self._said: set[str] = set()
         self._lock = threading.Lock()  # held while it looks, and while it is told of another configuration
         self._worker = SupervisedWorker("metadata", self._run, lambda _: None, clock=clock)
@@ -168,10 +170,11 @@ class Refresh:
 
     def renew(
         self, config: Config, plans: Mapping[str, DevicePlan], infos: Mapping[str, DeviceInfo],
-        only: Mapping[str, frozenset[Property]],
+        only: Mapping[str, frozenset[Property]], generation: int,
     ) -> None:  # fmt: skip
         """Go on with another configuration. Blocks while it looks."""
         with self._lock:
+            self._generation = generation
             self._config, self._only, self._plans, self._infos = config, only, dict(plans), dict(infos)
 
     def look(self) -> None:
@@ -200,7 +203,7 @@ class Refresh:
             self._say(warning)
         self._plans |= changed
         log.info("the device database describes %d devices in another way now", len(changed))
-        self._apply(changed)
+        self._apply(changed, self._generation)
 
     def _say(self, sentence: str) -> None:
         if sentence not in self._said:

@@ -56,10 +56,11 @@ class News:
         close_all(self.opened)
 
 
-def read_again(served: Served, known: Known, foretell: bool) -> News:
+def read_again(served: Served, known: Known, opened: dict[str, Backend], foretell: bool) -> News:
     """Read, describe and plan; blocks. BadInput says what is wrong, and nothing is left behind.
 
-    With `foretell` nobody counts what the device database says: it is not what is served from now on.
+    What it opens is put into `opened`, so that whoever cannot wait may close it. With `foretell` nobody counts
+    what the device database says: it is not what is served from now on.
     """
     config, digest = read_digested(known.config.file)
     # sockets, tables and rules are those of the start, and so are the rights and events that plans take from there
@@ -69,7 +70,6 @@ def read_again(served: Served, known: Known, foretell: bool) -> News:
     ask = None
     if served.metadata is not None:
         ask = served.metadata.foretell if foretell else served.metadata.describe
-    opened: dict[str, Backend] = {}
     try:
         for name in sorted(moved | (used - served.backends.keys())):
             backend = config.backends[name]

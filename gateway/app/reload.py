@@ -15,7 +15,7 @@ from typing import Protocol
 from gateway.app.assembly import Assembly
 from gateway.app.describe import properties_of, teach
 from gateway.app.metadata import Refresh
-from gateway.app.news import Known, News, Served, read_again
+from gateway.app.news import Known, News, Served, close_all, read_again
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo
 from gateway.core.errors import AcgateError, BadInput
@@ -58,7 +58,7 @@ class Running(Served, Protocol):
         ...
 
     def follow(self, renew: Callable[[Refresh], None]) -> None:
-        """Let the looks at the device database go on with what runs now."""
+        """Let the looks at the device database go on with what runs now. Blocks."""
         ...
 
 
@@ -115,7 +115,7 @@ class Reload:
     async def _foreseen(self) -> Forecast:
         file = str(Path(self._known.config.file).absolute())
         try:
-            news = await asyncio.to_thread(read_again, self._gateway, self._known, True)
+            news = await self._read(foretell=True)
         except AcgateError as error:
             return Forecast(file, error=str(error), wrong=isinstance(error, BadInput))
         except Exception as error:  # what runs goes on
@@ -127,7 +127,7 @@ class Reload:
 
     async def _once(self) -> str:
         gateway = self._gateway
-        news = await asyncio.to_thread(read_again, gateway, self._known, False)
+        news = await self._read(foretell=False)
         for warning in news.warnings:
             log.warning("%s", warning)
         fresh: Assembly | None = None
@@ -145,10 +145,18 @@ class Reload:
         told = gateway.exchange(news.changes, fresh, news.opened)
         self._known = Known(self._known.started, news.config, news.infos)
         self.generation += 1
-        gateway.follow(self._renew)
+        await asyncio.to_thread(gateway.follow, self._renew)  # it waits for a look at the database to be over
         await asyncio.to_thread(gateway.tidy)
         said = f"OK: {news.changes}; {told} clients lost channels"
         return f"{said}; only a restart changes {', '.join(news.restart)}" if news.restart else said
+
+    async def _read(self, foretell: bool) -> News:
+        opened: dict[str, Backend] = {}
+        try:
+            return await asyncio.to_thread(read_again, self._gateway, self._known, opened, foretell)
+        except asyncio.CancelledError:  # the gateway ends: the thread shall not wait for what was opened
+            close_all(dict(opened))
+            raise
 
     async def _settled(self, fresh: Assembly) -> None:
         """Wait for the first readings of what is new."""
@@ -171,7 +179,7 @@ class Reload:
     def _renew(self, refresh: Refresh) -> None:
         plans = {name: device for plan in self._gateway.plans() for name, device in plan.devices.items()}
         config = replace(self._known.config, gateway=self._known.started.gateway)
-        refresh.renew(config, plans, self._known.infos, properties_of(config))
+        refresh.renew(config, plans, self._known.infos, properties_of(config), self.generation)
 
 
 def _end(fresh: Assembly | None, news: News) -> None:

@@ -54,8 +54,12 @@ class Rig:
         self.metadata = Metadata(self.database, InfoCache(self.database, None, self.clock), 600.0, self.clock)
         self.config = loaded(HEAD + "".join(f"  - {entry}\n" for entry in entries))
         plan, _ = build_plan(self.config, INFOS)
-        self.applied: list[Mapping[str, DevicePlan]] = []
-        self.refresh = Refresh(self.metadata, self.config, plan, INFOS, {}, self.clock, self.applied.append)
+        self.plan, self.applied, self.generations = plan, list[Mapping[str, DevicePlan]](), list[int]()
+        self.refresh = Refresh(self.metadata, self.config, plan, INFOS, {}, self.clock, self._apply)
+
+    def _apply(self, changed: Mapping[str, DevicePlan], generation: int) -> None:
+        self.applied.append(changed)
+        self.generations.append(generation)
 
 
 def test_only_devices_that_are_described_in_another_way_are_handed_over() -> None:
@@ -68,6 +72,23 @@ def test_only_devices_that_are_described_in_another_way_are_handed_over() -> Non
     (changed,) = rig.applied
     assert ["M:Y"] == list(changed)
     assert "mA" == changed["M:Y"].info.reading.units  # type: ignore[union-attr]
+
+
+def test_news_say_of_which_configuration_they_are_so_that_those_which_a_reload_overtakes_are_left_out() -> None:
+    rig = Rig("{device: 'M:X', backend: dpm}")
+    for generation in (1, 2):
+        rig.database.infos["M:X"] = replace(INFOS["M:X"], description=f"{generation}")
+        rig.refresh.look()
+        rig.refresh.renew(rig.config, rig.plan.devices, INFOS, {}, generation + 1)
+    rig.refresh.look()  # it is news again: what was on its way when the reload came is found anew
+    assert ([1, 2, 3], "2") == (rig.generations, rig.applied[-1]["M:X"].info.description)
+
+
+def test_what_is_asked_for_a_plan_counts_nothing() -> None:
+    rig = Rig("{device: 'M:X', backend: dpm}")
+    rig.metadata.describe(["M:X"], {})
+    assert {"M:Y": INFOS["M:Y"]} == rig.metadata.foretell(["M:Y", "Q:NONE"], {})
+    assert (0, 0, 0.0) == (rig.metadata.cached, rig.metadata.missing, rig.metadata.age())
 
 
 def test_what_cannot_be_shown_is_said_once_and_what_cannot_be_planned_keeps_the_plan(

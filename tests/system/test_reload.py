@@ -25,10 +25,10 @@ COMES = '  - {device: "N:LGXS", backend: stays}\n'
 class Stage:
     """A gateway over services that play DPM three times, and its configuration."""
 
-    def __init__(self, site: Site, services: dict[str, Services]) -> None:
+    def __init__(self, site: Site, services: dict[str, Services], devices: str = STAYS + GOES + BEFORE) -> None:
         self.site, self.services = site, services
         self.path, self.journal = site.folder / "gateway.yaml", site.folder / "puts.jsonl"
-        self.write(STAYS + GOES + BEFORE)
+        self.write(devices)
         self.gateway = site.acgate("run", str(self.path), ready=True)
         self.generation = 1
 
@@ -189,3 +189,67 @@ def test_a_put_under_way_has_one_answer_and_one_row_before_its_device_changes(st
         assert until(lambda: stage.value("RELOAD:GENERATION") == 2, 20)
     rows = [json.loads(line) for line in stage.journal.read_text().splitlines()]
     assert [("5.0", "ACCEPTED"), ("6.0", "FAILED")] == [(row["new"], row["outcome"]) for row in rows]
+
+
+NEVER = '  - {device: "N:H801", event: "e,fe", writable: true, backend: one}\n'  # an event that does not come
+SLOW = '  - {device: "Z:STUCK", writable: true, confirm: {tolerance: 0.1, timeout: 120}, backend: one}\n'
+
+
+def test_a_put_that_is_not_answered_in_time_ends_the_reload_and_nothing_else(slow: Stage) -> None:
+    with CaClient(slow.site.ca_port) as client:
+        setpoint, stays = client.create("Z:STUCK:SP"), client.create("G:AMANDA")
+        waiting = client.ask_put(setpoint, 6.0)
+        slow.write(STAYS + COMES + SLOW.replace("writable", "step: 3, writable"))
+        slow.ask()
+        assert until(lambda: slow.said().startswith("a put to a device that has changed is not answered"), 40)
+        assert "within 15 s; try again" in slow.said()
+        assert 1 == slow.value("RELOAD:GENERATION")
+        assert isinstance(client.get(stays), float)
+        assert not disconnected(client)
+        assert not search(slow.site.ca_port, ["N:LGXS"], wait=0.2)
+        client.ask_put(setpoint, 7.0)  # taken again: it waits for the one before
+        assert until(lambda: slow.value("QUEUE:PUT") == 1, 10)
+        assert not [one for one in client.inbox if one.command == ca.WRITE_NOTIFY and one.p2 == waiting]
+
+
+@pytest.fixture
+def slow(tmp_path_factory: pytest.TempPathFactory, services: dict[str, Services]) -> Iterator[Stage]:
+    """A gateway of which puts to Z:STUCK are under way for two minutes."""
+    with Site(tmp_path_factory.mktemp("slow")) as site:
+        made = Stage(site, services, STAYS + GOES + SLOW)
+        yield made
+        for name in ("one", "another"):
+            services[name].faults.command("dpm_http", "none")
+        if made.gateway.process.poll() is None:
+            made.gateway.end()
+
+
+@pytest.mark.parametrize("moment", ["reading", "opening", "settling", "waiting"])
+def test_a_signal_in_the_middle_of_a_reload_ends_the_gateway_as_it_should(slow: Stage, moment: str) -> None:
+    with CaClient(slow.site.ca_port) as client:
+        setpoint = client.create("Z:STUCK:SP")
+        threads = slow.gateway.threads()
+        if moment in ("reading", "opening"):
+            slow.services["one" if moment == "reading" else "another"].faults.command("dpm_http", "silent")
+        if moment == "waiting":
+            number = client.ask_put(setpoint, 6.0)
+            slow.write(STAYS + GOES)
+        else:
+            slow.write(STAYS + GOES + SLOW + NEVER, one="another" if moment == "opening" else "one")
+        slow.ask()
+        if moment == "waiting":
+            further: list[int] = []
+
+            def leaves() -> bool:
+                further.append(client.ask_put(setpoint, 7.0))
+                client.settle()
+                return any(one.command == ca.WRITE_NOTIFY and one.p2 in further for one in client.inbox)
+
+            assert until(leaves, 20), "the device takes no further put"
+        else:
+            assert until(lambda: slow.gateway.threads() > threads + (4 if moment == "settling" else 0), 20)
+        assert 1 == slow.value("RELOAD:GENERATION")
+        slow.gateway.end()
+        if moment == "waiting":
+            assert ca.PUT_FAILED == client.take(ca.WRITE_NOTIFY, p2=number).p1
+    assert "Traceback" not in slow.gateway.err

@@ -139,12 +139,18 @@ class EnumChannel(Channel, PvpropertyEnum):  # type: ignore[misc]
         return self.spec.labels.index(value) if isinstance(value, str) and value in self.spec.labels else int(value)
 
 
+def _short(text: Any) -> str:
+    return str(text).encode("latin-1", "replace")[:39].decode("latin-1")
+
+
 class StringChannel(Channel, PvpropertyString):  # type: ignore[misc]
-    """STRING, 39 characters."""
+    """STRING, 39 characters, one or many; the value is a text, or a tuple of texts."""
 
     def fit(self, value: Any) -> Any:
-        """Latin-1, 39 characters."""
-        return str(value).encode("latin-1", "replace")[:39].decode("latin-1")
+        """Latin-1, 39 characters each."""
+        if self.max_length == 1:
+            return _short(value)
+        return tuple(map(_short, value))[: self.max_length]
 
     def from_wire(self, values: Any, data_type: int) -> Any:
         """A text."""
@@ -153,7 +159,8 @@ class StringChannel(Channel, PvpropertyString):  # type: ignore[misc]
         return text_of(values, data_type, self.spec)
 
     def _elements(self) -> Any:
-        return [self._data["value"].encode("latin-1", "replace")]
+        value = self._data["value"]
+        return [text.encode("latin-1", "replace") for text in ((value,) if self.max_length == 1 else value)]
 
     def shown(self, long_string: bool) -> Shown:
         """As a long string, the characters and the closing NUL."""
@@ -220,4 +227,6 @@ def empty_value(spec: PvSpec) -> Any:
         return b""
     if spec.type is PvType.DOUBLE and spec.length > 1:
         return np.zeros(spec.length)
+    if spec.type is PvType.STRING and spec.length > 1:
+        return ("",) * spec.length
     return _EMPTY[spec.type]

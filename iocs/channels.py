@@ -268,7 +268,7 @@ def fits(asked: Asked, spec: PvSpec | None, filters: Callable[[str], object]) ->
     """Whether a PV has what is asked for; `filters` raises BadFilter for those that are not understood."""
     if spec is None:
         return False
-    text = spec.type in TEXTS
+    text = spec.type in TEXTS and (spec.length == 1 or spec.type is PvType.TEXT)
     if asked.field:
         field = field_of(record_type(spec), asked.field)
         if field is None:

@@ -51,6 +51,17 @@ Write = Callable[[PendingSetting], None]
 
 
 @dataclass(slots=True)
+class JudgedPut:
+    """A put that every layer was asked about, and that is not sent yet."""
+
+    device: Device
+    spec: PvSpec
+    setting: Setting
+    judged: Judged
+    refusal: Refusal | None
+
+
+@dataclass(slots=True)
 class Ioc:
     """What the hooks of all groups share; lives on the loop."""
 
@@ -83,16 +94,30 @@ class Ioc:
 
         The journal gets one row, whatever happens. `old` is what is held now; of SETTING it is looked up here.
         """
-        of_setting = setting.request.property is Property.SETTING
-        if of_setting and self.guard.needs_old(device.plan) and (held := device.setting()) is not None:
+        await self.send(self.judge(device, spec, value, setting, put, old))
+
+    def judge(
+        self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put, old: Any = None
+    ) -> "JudgedPut":
+        """Ask every layer, and count the put where none refuses; `send` has to be awaited in any case."""
+        if (
+            setting.request.property is Property.SETTING
+            and self.guard.needs_old(device.plan)
+            and (held := device.setting()) is not None
+        ):
             old = held.value
         judged = self.guard.begin(spec, put, value, old)
-        refusal = self.guard.refusal(spec, device.plan, value, put, old)
-        if refusal is not None:
-            raise self.refuse(device, judged, refusal)
+        return JudgedPut(device, spec, setting, judged, self.guard.refusal(spec, device.plan, value, put, old))
+
+    async def send(self, wish: "JudgedPut") -> WriteState:
+        """Send what no layer has refused and wait; ACCEPTED or VERIFIED, or else PutFailed with the reason."""
+        device, spec, setting, judged = wish.device, wish.spec, wish.setting, wish.judged
+        put, of_setting = judged.put, setting.request.property is Property.SETTING
+        if wish.refusal is not None:
+            raise self.refuse(device, judged, wish.refusal)
         if of_setting and device.plan.skip_if_equal and self._is_there(device, setting.value):
             self._skip(device, judged, setting)
-            return
+            return WriteState.ACCEPTED
         answer = Prompt[WriteOutcome](asyncio.get_running_loop())
 
         def done(outcome: WriteOutcome) -> None:
@@ -119,6 +144,7 @@ class Ioc:
             self.setpoints[device.name].show(moved, stamp_ns, alarm)
         if outcome.state not in (WriteState.ACCEPTED, WriteState.VERIFIED):
             raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}", alarm=alarm)
+        return outcome.state
 
     async def _outcome(
         self, device: Device, pending: PendingSetting, answer: "asyncio.Future[WriteOutcome]"

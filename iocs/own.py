@@ -11,16 +11,25 @@ from iocs.channel_types import CHANNELS, empty_value
 
 
 def own_channel(
-    group: PVGroup, spec: PvSpec, get: Callable[[], Any], now: Callable[[], int], put: Any = None, writes: bool = False
+    group: PVGroup,
+    spec: PvSpec,
+    get: Callable[[], Any] | None,
+    now: Callable[[], int],
+    put: Any = None,
+    writes: bool = False,
+    asg: str = "DEFAULT",
 ) -> Channel:
-    """Make the PV and put it into the group; `put` is a coroutine of group, channel and (value, Put)."""
+    """Make the PV and put it into the group; `put` is a coroutine of group, channel and (value, Put).
+
+    Without `get` it shows what it is given.
+    """
 
     async def getter(_: PVGroup, __: Channel) -> Any:
-        return get()
+        return get() if get is not None else None
 
     suffix = spec.name.removeprefix(group.prefix)  # to which caproto adds the prefix again
-    prop = pvproperty(get=getter, put=put, name=suffix, read_only=put is None)
-    options: dict[str, Any] = {"spec": spec, "now": now, "writes": writes}
+    prop = pvproperty(get=None if get is None else getter, put=put, name=suffix, read_only=put is None)
+    options: dict[str, Any] = {"spec": spec, "now": now, "writes": writes, "asg": asg}
     if spec.labels:
         options["enum_strings"] = spec.labels
     pvspec = prop.pvspec._replace(

@@ -36,6 +36,7 @@ class Layer(Enum):
     RATE = "rate"
     AUDIT = "audit"
     QUEUE = "queue"
+    GROUP = "group"
 
 
 @dataclass(frozen=True, slots=True)

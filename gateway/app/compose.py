@@ -26,6 +26,7 @@ from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
 from iocs.forecast import ForecastGroup
 from iocs.freeze import FreezeGroup
+from iocs.group_put import GroupPut, member_of
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
 from iocs.links import Links
@@ -98,6 +99,9 @@ class Gateway:
         freezes = FreezeGroup(prefix, freezer, self.guard, self.clock)
         freezer.changed = first.brought(freezes.changed)
         first.channels.add(freezes)
+        for group in first.plan.groups:
+            members = partial(member_of, self.channels)
+            first.channels.add(GroupPut(group, members, self.guard, self.clock, first.plan.writes))
         if self.reloading is not None:
             first.channels.add(ForecastGroup(prefix, self.reloading.foresee, self.guard, self.clock, self.settings))
         if self._names is not None:

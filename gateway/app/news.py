@@ -78,7 +78,7 @@ def read_again(served: Served, known: Known, opened: dict[str, Backend], foretel
         plan, warnings = build_plan(planned, infos)
         changes = compare(served.plans(), plan, moved)
         come = tuple(one for one in config.devices if pv_name(one.request, one.entry.name) in changes.come)
-        part, _ = build_plan(replace(planned, devices=come, freezes=()), infos)
+        part, _ = build_plan(replace(planned, devices=come, freezes=(), groups=()), infos)
         if late := sorted(plan.frozen & changes.come):
             warnings.append(f"only a restart lets freezes keep histories of {', '.join(late)}")
         restart = tuple(_only_at_a_restart(known.started, config))
@@ -102,5 +102,6 @@ def _only_at_a_restart(before: Config, now: Config) -> list[str]:
         "metadata": (before.metadata, now.metadata),
         "on_demand": (before.on_demand, now.on_demand),
         "freezes": (before.freezes, now.freezes),
+        "groups": (before.groups, now.groups),
     }
     return found + [key for key, (first, then) in pairs.items() if first != then]

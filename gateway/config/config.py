@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.config.backend_url import BackendUrl
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
+from gateway.config.group_section import GroupSection
 from gateway.config.models import Auth, DeviceEntry
 from gateway.core.drf import DataRequest
 from gateway.core.drf_events import DrfEvent
@@ -69,6 +70,16 @@ class FreezeConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """Settings of several devices that one put sends."""
+
+    name: str
+    section: GroupSection
+    file: str
+    line: int  # from 1; 0 when it has none
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that was configured. `notes` say, one sentence each, what is accepted but will not work as written."""
 
@@ -80,3 +91,4 @@ class Config:
     notes: tuple[str, ...] = ()
     on_demand: OnDemandConfig | None = None
     freezes: tuple[FreezeConfig, ...] = ()
+    groups: tuple[GroupConfig, ...] = ()

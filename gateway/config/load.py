@@ -6,9 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pydantic import ValidationError
 
 from gateway.config.backend_url import SCHEMES, BackendUrl
-from gateway.config.config import BackendConfig, Config, DeviceConfig, FreezeConfig, MetadataConfig, OnDemandConfig
+from gateway.config.config import (
+    BackendConfig,
+    Config,
+    DeviceConfig,
+    FreezeConfig,
+    GroupConfig,
+    MetadataConfig,
+    OnDemandConfig,
+)
 from gateway.config.entries import Entries
 from gateway.config.freeze_section import FreezeSection
+from gateway.config.group_section import GroupSection
 from gateway.config.models import (
     ConfigFile,
     ConfirmSection,
@@ -67,10 +76,11 @@ class _Loading:
         devices = tuple(self._devices(listed, entries))
         on_demand = self._on_demand(sections.on_demand, entries) if sections and sections.on_demand else None
         freezes = tuple(self._freezes(sections.freeze)) if sections else ()
+        groups = tuple(self._groups(sections.groups)) if sections else ()
         raise_all(self.problems)
         assert sections is not None  # or there was a problem
         notes = (*self._not_built(sections), *(str(note) for note in entries.notes.values()))
-        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand, freezes)
+        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand, freezes, groups)
 
     def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
         try:
@@ -115,14 +125,26 @@ class _Loading:
 
     def _freezes(self, sections: Mapping[str, FreezeSection]) -> Iterator[FreezeConfig]:
         for name, section in sections.items():
-            if re.fullmatch(SHORT_NAME, name) is None:
-                reason = "its name is 1 to 20 letters, digits, '_' and '-'"
-                self.problems.append(self.places.problem(("freeze", name), reason))
-            elif section.when is not None and section.event is not None:
+            if not self._is_short("freeze", name):
+                continue
+            if section.when is not None and section.event is not None:
                 reason = "has both 'when' and 'event'; leave one out, or make two of it"
                 self.problems.append(self.places.problem(("freeze", name), reason))
             else:
                 yield FreezeConfig(name, section, *self.places.of(("freeze", name)))
+
+    def _groups(self, sections: Mapping[str, GroupSection]) -> Iterator[GroupConfig]:
+        for name, section in sections.items():
+            if self._is_short("groups", name):
+                yield GroupConfig(name, section, *self.places.of(("groups", name)))
+
+    def _is_short(self, key: str, name: str) -> bool:
+        """Whether a name can be part of the name of a PV; if not, that is a problem."""
+        fits = re.fullmatch(SHORT_NAME, name) is not None
+        if not fits:
+            reason = "its name is 1 to 20 letters, digits, '_' and '-'"
+            self.problems.append(self.places.problem((key, name), reason))
+        return fits
 
     def _backends(self, sections: ConfigFile) -> dict[str, BackendConfig]:
         found = {}

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from gateway.config.commands import COMMANDS
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
+from gateway.config.group_section import GroupSection
 from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
 from gateway.config.scalars import Names, Section, Url, Words, words
 
@@ -234,6 +235,7 @@ class ConfigFile(Section):
     on_demand: OnDemandSection | None = None
     history: HistorySection | None = None
     freeze: dict[str, FreezeSection] = Field(default={}, description="triggers by name, and what they freeze")
+    groups: dict[str, GroupSection] = Field(default={}, description="settings by name of a group that one put sends")
 
 
 def json_schema() -> dict[str, object]:

@@ -16,6 +16,7 @@ from gateway.core.errors import BadConfig, BadInput
 from gateway.core.route import Names
 from gateway.plan.family import family, member
 from gateway.plan.freezes import freeze_of, notes_of
+from gateway.plan.groups import group_of
 from gateway.plan.known import known
 from gateway.plan.limits import limits
 from gateway.plan.model import Confirm, DevicePlan, Kind, Plan, Watch
@@ -41,9 +42,15 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
             building.warnings += notes_of(freezes[-1], plan)
         except BadConfig as problem:
             building.problems.append(problem)
+    groups = []
+    for group in config.groups:
+        try:
+            groups.append(group_of(group, plan))
+        except BadConfig as problem:
+            building.problems.append(problem)
     raise_all(building.problems)
     frozen = frozenset(name for freeze in freezes for name in freeze.devices)
-    return replace(plan, freezes=tuple(freezes), frozen=frozen), building.warnings
+    return replace(plan, freezes=tuple(freezes), frozen=frozen, groups=tuple(groups)), building.warnings
 
 
 _Key: TypeAlias = tuple[Names, str, Kind, int, float | None]  # backends, key of the request, kind, length, stale after

@@ -174,6 +174,16 @@ class DevicePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """Settings of several devices that one put sends, one number each."""
+
+    name: str
+    members: tuple[str, ...]  # names of devices, in order
+    precheck: bool  # whether one that is refused keeps back all
+    group: str = "DEFAULT"  # access security group of its own PVs
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Every PV of one gateway."""
 
@@ -183,4 +193,5 @@ class Plan:
     watches: tuple[Watch, ...]
     devices: Mapping[str, DevicePlan] = field(default_factory=dict)  # by name
     freezes: tuple[FreezePlan, ...] = ()
+    groups: tuple[GroupPlan, ...] = ()
     frozen: frozenset[str] = frozenset()  # names of devices that one of them keeps

@@ -29,6 +29,7 @@ from gateway.config.backend_url import BackendUrl
 from gateway.config.config import MetadataConfig
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
+from gateway.config.group_section import GroupSection
 from gateway.config.load import load
 from gateway.config.scalars import Section
 from gateway.core.errors import BadInput
@@ -321,6 +322,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
     "An entry of `commands`:": models.CommandSection, "## on_demand": models.OnDemandSection,
     "## history": models.HistorySection, "## freeze": FreezeSection,
+    "## groups": GroupSection,
 }  # fmt: skip
 
 

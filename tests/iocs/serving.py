@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import TypeVar
 
 import numpy as np
@@ -38,6 +39,7 @@ from iocs.environment import CaSettings
 from iocs.fast.server import CaServer
 from iocs.freeze import FreezeGroup
 from iocs.group import Ioc
+from iocs.group_put import GroupPut, member_of
 from iocs.guard import Guard
 from iocs.lease import LeaseGroup
 from iocs.publisher import Publisher
@@ -219,6 +221,9 @@ class Serving:
         self.freezer.changed = lambda: self._tell(freezes.changed)
         own = GatewayGroup("GW1:", {"FIGURE": lambda: self.figure, "NAME": lambda: "acgate"}, self.clock.now_ns)
         self.channels = Channels(self.ioc, own, LeaseGroup("GW1:", self.guard, self.clock), freezes)
+        for group in self.plan.groups:
+            member = partial(member_of, SimpleNamespace(all=[self.channels]))
+            self.channels.add(GroupPut(group, member, self.guard, self.clock, self.plan.writes))
         self.writers.start()
         self.reads.start()
         self.freezer.start()

@@ -62,7 +62,8 @@ class ReadNowGroup(DeviceGroup):
         the event has brought.
         """
         ioc, row, patience = self.ioc, self.device.plan.rows()[0], self.device.plan.write_timeout
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[str] = loop.create_future()
 
         def done(message: str) -> None:
             if not answer.done():
@@ -81,12 +82,14 @@ class ReadNowGroup(DeviceGroup):
             if shown is not None and stamp_ns > after_ns:
                 done("")
 
+        def late() -> None:
+            done(f"no reading newer than the put within {patience:g} s{f': {wish.trouble}' if wish.trouble else ''}")
+
         ioc.store.follow(row, follower)
+        alarm_clock = loop.call_later(patience, late)  # asyncio's own timeouts are for tasks; a put is none
         try:
-            return await asyncio.wait_for(answer, patience)
-        except TimeoutError:
-            why = f": {wish.trouble}" if wish.trouble else ""
-            return f"no reading newer than the put within {patience:g} s{why}"
+            return await answer
         finally:
+            alarm_clock.cancel()
             wish.over = True
             ioc.store.unfollow(row, follower)

@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 
+from gateway.core.nan_equal import NanEqual
+
 NAN = math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyInfo:
+@dataclass(frozen=True, slots=True, eq=False)
+class PropertyInfo(NanEqual):
     """READING or SETTING of one device; limits are NaN when unknown."""
 
     length: int = 1  # elements

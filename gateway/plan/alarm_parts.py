@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 from gateway.core.alarm_block import SIZE
+from gateway.core.nan_equal import NanEqual
 from gateway.plan.model import Plan, PvType, Role
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmPart:
+@dataclass(frozen=True, slots=True, eq=False)
+class AlarmPart(NanEqual):
     """One part; a limit is a double in units of the reading, a switch has the labels of 0 and 1."""
 
     name: str  # last part of the PV name

@@ -11,6 +11,7 @@ from enum import Enum
 from gateway.access.step import NO_LIMIT, StepLimit
 from gateway.core.device_info import DeviceInfo, StatusBit
 from gateway.core.drf import DataRequest, Property
+from gateway.core.nan_equal import NanEqual
 from gateway.core.route import Names, Route
 from gateway.plan.trigger import FreezePlan
 
@@ -105,8 +106,8 @@ class Confirm:
     attempts: int | None = None  # readbacks at most; None: as many as the time allows
 
 
-@dataclass(frozen=True, slots=True)
-class PvSpec:
+@dataclass(frozen=True, slots=True, eq=False)
+class PvSpec(NanEqual):
     """One PV. Limits are NaN when unknown; `row` is -1 for PVs that show no watch of their own."""
 
     name: str

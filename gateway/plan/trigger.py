@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from gateway.config.condition import Condition
 from gateway.core.blocks import state_of
 from gateway.core.device_info import StatusBit
+from gateway.core.nan_equal import NanEqual
 from gateway.core.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+@dataclass(frozen=True, slots=True, eq=False)
+class Trigger(NanEqual):
     """Fired by any reading of its rows, or, with a condition, by one that meets it after one that did not."""
 
     rows: tuple[int, ...]

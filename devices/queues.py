@@ -137,6 +137,7 @@ class PendingSetting:
     id: str = ""  # of the put, in log lines
     client: Hashable = None  # whose it is
     left: Callable[[], float] = field(default=lambda: math.inf)  # s for which it may be sent; asked when it is its turn
+    note: str = ""  # for people, beside its outcome: what it was changed from
     _begun: bool = field(default=False, init=False)
     _answered: bool = field(default=False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)

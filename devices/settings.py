@@ -180,7 +180,8 @@ class SettingsWorkers:
         try:
             if (device := self._devices.get(pending.device)) is not None:
                 seen = outcome.attempts, outcome.readback
-                device.show(outcome.state, outcome.message, pending.who, latency, *seen)
+                text = "; ".join(part for part in (outcome.message, pending.note) if part)
+                device.show(outcome.state, text, pending.who, latency, *seen)
         finally:  # whatever becomes of the display, the client gets its answer
             pending.answer(outcome)
 

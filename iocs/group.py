@@ -107,7 +107,10 @@ class Ioc:
         ):
             old = held.value
         judged = self.guard.begin(spec, put, value, old)
-        return JudgedPut(device, spec, setting, judged, self.guard.refusal(spec, device.plan, value, put, old))
+        refusal = self.guard.refusal(judged, device.plan)
+        if judged.changes:
+            setting = Setting(setting.request, judged.new)
+        return JudgedPut(device, spec, setting, judged, refusal)
 
     async def send(self, wish: "JudgedPut") -> WriteState:
         """Send what no layer has refused and wait; ACCEPTED or VERIFIED, or else PutFailed with the reason."""
@@ -126,7 +129,7 @@ class Ioc:
 
         pending = PendingSetting(
             setting, device.name, put.who, lambda outcome: self.bring(partial(done, outcome)), judged.id, put.circuit,
-            partial(self.guard.left, put),
+            partial(self.guard.left, put), judged.changes,
         )  # fmt: skip
         try:
             self.write(pending)
@@ -183,7 +186,7 @@ class Ioc:
 
     def refuse(self, device: Device, judged: Judged, refusal: Refusal) -> PutFailed:
         """A refusal by policy: in the outcome PVs and the journal, touching no alarm; to be raised."""
-        device.refused(judged.put.who, str(refusal))
+        device.refused(judged.put.who, "; ".join(part for part in (str(refusal), judged.changes) if part))
         self.guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
         return PutFailed(str(refusal), refusal.layer)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from gateway.access.acf import Access
-from gateway.access.judge import STEPS, Layer, Refusal, Rules, Step, Wish, judge
+from gateway.access.judge import OF_THE_VALUE, STEPS, Layer, Refusal, Rules, Step, Wish, judge
+from gateway.access.policy import Policy, rule
 from gateway.access.rules import Client
 from gateway.access.step import NO_LIMIT
 from gateway.core.ports import Clock
@@ -18,10 +19,12 @@ from gateway.core.put_row import PutJournal, PutRow, shown
 from gateway.core.write_state import WriteState
 from gateway.plan.fit import beyond, misfit
 from gateway.plan.model import DevicePlan, PvSpec, PvType, Role
+from gateway.plan.policies import asked_of, fixed
 from iocs.put import RIGHTS as _RIGHTS
 from iocs.put import Put
 
 _log = logging.getLogger("acgate.put")
+SLOW = 0.05  # s that policies may take for one put before the log says so
 ADMINISTRATORS = "ADMIN"  # the ASG whose writers may break locks
 RIGHTS = tuple(step for step in STEPS if step[0] in _RIGHTS)
 RIGHTS_WITHOUT_DEVICE = tuple(step for step in RIGHTS if step[0] is not Layer.DEVICE)
@@ -39,7 +42,9 @@ class Judged:
     spec: PvSpec
     put: Put
     old: Any  # what the front end held, None where that is not known
-    new: Any
+    new: Any  # what is sent: a policy may have changed what was put
+    said: tuple[str, ...] = ()  # by policies, for the journal
+    changes: str = ""  # of what was put, by policies: for whoever looks at the outcome
 
 
 class Guard:
@@ -63,20 +68,46 @@ class Guard:
         wish = Wish("", "", True, client, None, 0.0, group, level)
         return access >= Access.READ, judge(wish, self.rules, RIGHTS[2:]) is None
 
-    def refusal(self, spec: PvSpec, device: DevicePlan, value: Any, put: Put, held: Any) -> Refusal | None:
-        """The first layer that refuses, or None; then the put is counted. `held` is the last readback, if any."""
-        now = self.clock.monotonic()
-        limited = spec.type is PvType.DOUBLE and spec.level == 0 and device.step.any
-        wish = Wish(
-            spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, spec.level,
-            misfit(spec, value), beyond(spec, value),
-            value if limited else 0.0, held if isinstance(held, float | np.ndarray) else None,
-            now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,
-        )  # fmt: skip
-        found = judge(wish, self.rules)
+    def refusal(self, judged: Judged, device: DevicePlan) -> Refusal | None:
+        """The first layer that refuses, or None; then the put is counted. A policy may change what is sent."""
+        wish = self._wish(judged, device)
+        found = judge(wish, self.rules) or self._ruled(judged, device)
         if found is None:
             self.rules.passed(wish)
         return found
+
+    def _wish(self, judged: Judged, device: DevicePlan) -> Wish:
+        spec, put, value, now = judged.spec, judged.put, judged.new, self.clock.monotonic()
+        limited = spec.type is PvType.DOUBLE and spec.level == 0 and device.step.any
+        return Wish(
+            spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, spec.level,
+            misfit(spec, value), beyond(spec, value),
+            value if limited else 0.0, judged.old if isinstance(judged.old, float | np.ndarray) else None,
+            now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,
+        )  # fmt: skip
+
+    def _ruled(self, judged: Judged, device: DevicePlan) -> Refusal | None:
+        """What the policies of the site say; a value that they change is judged again."""
+        policies = self._policies(device)
+        if not policies:
+            return None
+        spec, began = judged.spec, self.clock.monotonic()
+        ruling = rule(policies, asked_of(spec, judged.new, judged.old), judged.put.client, judged.time_ns, fixed(spec))
+        if (took := self.clock.monotonic() - began) > SLOW:
+            names = ", ".join(policy.name for policy in policies)
+            _log.warning(
+                "the policies %s took %.3f s for a put to %s; nobody is served meanwhile", names, took, spec.name
+            )
+        judged.new, judged.said, judged.changes = ruling.value, ruling.said, "; ".join(ruling.changes)
+        if ruling.broken:
+            _log.error("put %s to %s: %s", judged.id, spec.name, ruling.denied, exc_info=ruling.error)
+            return Refusal(Layer.POLICY_ERROR, ruling.denied)
+        if ruling.denied:
+            return Refusal(Layer.POLICY, ruling.denied)
+        return judge(self._wish(judged, device), self.rules, OF_THE_VALUE) if ruling.changes else None
+
+    def _policies(self, device: DevicePlan) -> list[Policy]:
+        return [policy for policy in self.rules.policies if policy.concerns(device.name)]
 
     def left(self, put: Put) -> float:
         """Seconds for which a put that waits may still be sent; asked on the thread that would send it."""
@@ -143,13 +174,15 @@ class Guard:
         return judged
 
     def needs_old(self, device: DevicePlan) -> bool:
-        """Whether it matters what the front end holds: to the journal, a limit of steps, or whether to send at all."""
-        return self.journal is not None or device.step.any or device.skip_if_equal
+        """Whether it matters what the front end holds: to the journal, step limits, policies, or whether to send."""
+        known = self.journal is not None or device.step.any or device.skip_if_equal
+        return known or bool(self.rules.policies)
 
     def record(
         self, judged: Judged, layer: str, state: WriteState, message: str, readback: float | None = None
     ) -> None:
         """Write the row of a put: exactly one for each."""
+        message = "; ".join(part for part in (message, *judged.said) if part)
         _log.debug("put %s: %s%s", judged.id, f"{state.name} {message}".rstrip(), f", by {layer}" if layer else "")
         if self.journal is None:
             return

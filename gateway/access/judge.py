@@ -1,7 +1,8 @@
 """The order of judgement: may this put be sent, and if not, which layer refuses and why (house.md 6).
 
 Every step is a function of the wish and the rules; nothing is counted or changed here. `Rules.passed` is called for
-what was let through.
+what was let through. The policies of the site (policy.py) are asked after all steps; a value that they have changed
+is judged `OF_THE_VALUE` once more, so that no policy gets anything past limits and steps.
 """
 
 from collections.abc import Callable, Hashable
@@ -12,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from gateway.access.acf import Access, AccessFile
 from gateway.access.lease import Leases
 from gateway.access.lock import Locks
+from gateway.access.policy import Policy
 from gateway.access.rate import Rates
 from gateway.access.rules import Client, Input, decide, why_not
 from gateway.access.step import NO_LIMIT, Numbers, StepLimit, too_far
@@ -35,6 +37,8 @@ class Layer(Enum):
     STEP = "step and slew"
     RATE = "rate"
     AUDIT = "audit"
+    POLICY = "policy"
+    POLICY_ERROR = "policy error"
     QUEUE = "queue"
     GROUP = "group"
 
@@ -84,6 +88,7 @@ class Rules:
     value_of: Input = field(default=lambda _: None)  # inputs of the access file
     lease_needed: bool = False
     audit: Callable[[], str] = field(default=lambda: "")  # why nothing can be recorded
+    policies: tuple[Policy, ...] = ()  # asked about what these steps let through, in order
 
     def access(self, group: str, level: int, client: Client) -> Access:
         """What access security lets a client do; without a file there is none that forbids."""
@@ -132,6 +137,8 @@ STEPS: tuple[tuple[Layer, Step], ...] = (
     (Layer.RATE, _rate),
     (Layer.AUDIT, lambda _, rules: rules.audit()),
 )
+
+OF_THE_VALUE = tuple(step for step in STEPS if step[0] in (Layer.VALUE, Layer.LIMITS, Layer.STEP))  # of a changed one
 
 
 def judge(wish: Wish, rules: Rules, steps: tuple[tuple[Layer, Step], ...] = STEPS) -> Refusal | None:

@@ -8,8 +8,9 @@ import numpy as np
 from caproto import CaprotoError, ChannelType, ReadNotifyResponse
 from caproto.sync.client import read
 
+from gateway.access.policy import concerns
 from gateway.access.step import Numbers
-from gateway.config.gateway_section import GatewaySection
+from gateway.config.config import Config
 from gateway.core.severity import Severity
 from gateway.plan.family import find
 from gateway.plan.live import Live, Moment
@@ -18,7 +19,7 @@ from gateway.plan.model import Plan, Role
 PATIENCE = 5.0  # s for one answer
 
 
-def ask(section: GatewaySection, plan: Plan, name: str) -> tuple[Live | None, str]:
+def ask(config: Config, plan: Plan, name: str) -> tuple[Live | None, str]:
     """What the gateway says of the device of a PV; where it could not be asked, None and why.
 
     Nobody is asked of a PV that no client can set. Where the gateway is, is said by the environment of Channel Access.
@@ -26,14 +27,15 @@ def ask(section: GatewaySection, plan: Plan, name: str) -> tuple[Live | None, st
     spec = find(plan, name.removesuffix(".VAL"))
     if spec is None or not spec.writable or not plan.writes or spec.role is Role.READ_NOW:
         return None, ""
-    device = plan.devices[spec.device]
+    section, device = config.gateway, plan.devices[spec.device]
+    ruled = any(concerns(policy.section.devices, device.name) for policy in config.policies)
     lock = f"{device.name}:LOCK"
     try:
         holder = _text(f"{lock}:HOLDER")
         journal = _text(f"{section.name}:JOURNAL:STATE")
         leases = _leases(section.name) if section.lease else ()
         purpose, left = (_text(lock), float(_read(f"{lock}:LEFT").data[0])) if holder else ("", 0.0)
-        held = _held(f"{device.name}:SP_RBV") if device.step.any else None
+        held = _held(f"{device.name}:SP_RBV") if device.setting_row >= 0 and (device.step.any or ruled) else None
         inputs = _document(f"{section.name}:ACCESS:INPUTS") if section.access_file is not None else None
         moment = _document(f"{section.name}:PUTS:REFUSED")
     except TimeoutError:

@@ -103,5 +103,6 @@ def _only_at_a_restart(before: Config, now: Config) -> list[str]:
         "on_demand": (before.on_demand, now.on_demand),
         "freezes": (before.freezes, now.freezes),
         "groups": (before.groups, now.groups),
+        "policies": ([one.section for one in before.policies], [one.section for one in now.policies]),
     }
     return found + [key for key, (first, then) in pairs.items() if first != then]

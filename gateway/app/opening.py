@@ -19,6 +19,7 @@ from gateway.app.metadata import Metadata, Refresh, home_of, open_metadata
 from gateway.app.on_demand import source_of
 from gateway.app.options import Options
 from gateway.app.plan_sizes import writable_watches
+from gateway.app.policies import notes_of_policies, policies_of
 from gateway.app.reload import Reload
 from gateway.app.rules import guard_of
 from gateway.backends.route_stream import Failover
@@ -56,6 +57,7 @@ def gateway_of(
         log.warning("%s", note)
     for lack in lacks(config, clock):
         log.warning("%s", lack.sentence)
+    policies = policies_of(config)
     backends = open_backends(config, clock) if opened is None else dict(opened)
     metadata: Metadata | None = None
     try:
@@ -72,6 +74,9 @@ def gateway_of(
         limits, folder = section.limits, Path(config.file).parent
         settings = limited(ca_settings(environment, section.interfaces, section.allow or (), largest), limits)
         guard, journal = guard_of(section, folder, plan, clock)
+        guard.rules.policies = policies
+        for note in notes_of_policies(config, plan):
+            log.warning("%s", note)
         # the plan lives as long as the process: the collector need not walk it again and again
         sys.setswitchinterval(0.001)
         gc.freeze()

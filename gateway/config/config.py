@@ -8,6 +8,7 @@ from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.group_section import GroupSection
 from gateway.config.models import Auth, DeviceEntry
+from gateway.config.policy_section import PolicySection
 from gateway.core.drf import DataRequest
 from gateway.core.drf_events import DrfEvent
 from gateway.core.route import Route
@@ -80,6 +81,16 @@ class GroupConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """One function of the site that is asked about puts."""
+
+    index: int  # in the list
+    section: PolicySection
+    file: str
+    line: int  # from 1; 0 when it has none
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that was configured. `notes` say, one sentence each, what is accepted but will not work as written."""
 
@@ -92,3 +103,4 @@ class Config:
     on_demand: OnDemandConfig | None = None
     freezes: tuple[FreezeConfig, ...] = ()
     groups: tuple[GroupConfig, ...] = ()
+    policies: tuple[PolicyConfig, ...] = ()  # in the order in which they are asked

@@ -1,7 +1,7 @@
 """load: the text of a configuration, the environment and a way to read includes -> Config, or every error at once."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -14,6 +14,7 @@ from gateway.config.config import (
     GroupConfig,
     MetadataConfig,
     OnDemandConfig,
+    PolicyConfig,
 )
 from gateway.config.entries import Entries
 from gateway.config.freeze_section import FreezeSection
@@ -27,6 +28,7 @@ from gateway.config.models import (
     OnDemandSection,
     ReadWrite,
 )
+from gateway.config.policy_section import PolicySection
 from gateway.config.problems import SHORT_NAME, ConfigErrors, Path, Places, problems_of, raise_all
 from gateway.config.source import override, read_csv, read_yaml
 from gateway.core.errors import BadConfig, BadInput
@@ -77,10 +79,13 @@ class _Loading:
         on_demand = self._on_demand(sections.on_demand, entries) if sections and sections.on_demand else None
         freezes = tuple(self._freezes(sections.freeze)) if sections else ()
         groups = tuple(self._groups(sections.groups)) if sections else ()
+        policies = tuple(self._policies(sections.policies)) if sections else ()
         raise_all(self.problems)
         assert sections is not None  # or there was a problem
         notes = (*self._not_built(sections), *(str(note) for note in entries.notes.values()))
-        return Config(self.file, sections.gateway, backends, metadata, devices, notes, on_demand, freezes, groups)
+        return Config(
+            self.file, sections.gateway, backends, metadata, devices, notes, on_demand, freezes, groups, policies
+        )
 
     def _data(self, text: str, environ: Mapping[str, str]) -> dict[str, object]:
         try:
@@ -145,6 +150,16 @@ class _Loading:
             reason = "its name is 1 to 20 letters, digits, '_' and '-'"
             self.problems.append(self.places.problem((key, name), reason))
         return fits
+
+    def _policies(self, sections: Sequence[PolicySection]) -> Iterator[PolicyConfig]:
+        names: set[str] = set()
+        for index, section in enumerate(sections):
+            path: Path = ("policies", index)
+            if section.title in names:
+                reason = f"{section.title!r} stands twice; give one of them a name of its own"
+                self.problems.append(self.places.problem((*path, "name"), reason))
+            names.add(section.title)
+            yield PolicyConfig(index, section, *self.places.of(path))
 
     def _backends(self, sections: ConfigFile) -> dict[str, BackendConfig]:
         found = {}

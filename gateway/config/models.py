@@ -12,6 +12,7 @@ from gateway.config.commands import COMMANDS
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.group_section import GroupSection
+from gateway.config.policy_section import PolicySection
 from gateway.config.problems import PV_NAME, SHORT_NAME, suggestion
 from gateway.config.scalars import Names, Section, Url, Words, words
 
@@ -236,6 +237,7 @@ class ConfigFile(Section):
     history: HistorySection | None = None
     freeze: dict[str, FreezeSection] = Field(default={}, description="triggers by name, and what they freeze")
     groups: dict[str, GroupSection] = Field(default={}, description="settings by name of a group that one put sends")
+    policies: tuple[PolicySection, ...] = Field(default=(), description="functions that are asked about puts, in order")
 
 
 def json_schema() -> dict[str, object]:

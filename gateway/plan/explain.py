@@ -4,16 +4,16 @@ A list of steps that grows with the layers: each is a function of what is asked,
 gateway says of the moment is handed in.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
-from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
 from gateway.access.acf import Access, AccessFile
 from gateway.access.judge import Layer
+from gateway.access.policy import Policy
 from gateway.access.rules import Client, decide, why_not
 from gateway.config.backend_url import SCHEMES
 from gateway.config.config import BackendConfig, Config
@@ -22,9 +22,10 @@ from gateway.core.route import Names
 from gateway.plan import live
 from gateway.plan.alarm_parts import ANALOG, DIGITAL, part_of
 from gateway.plan.family import find
-from gateway.plan.fit import beyond, misfit, taken
 from gateway.plan.live import Judgement, Live
-from gateway.plan.model import DevicePlan, Plan, PvSpec, PvType, Role
+from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
+from gateway.plan.policies import of_policies
+from gateway.plan.wished import of_value
 
 _SETTABLE = frozenset({Role.READING, Role.SETPOINT, Role.COMMAND, Role.ANALOG, Role.DIGITAL})
 _TOLD = frozenset(part.name for part in (*ANALOG, *DIGITAL) if not part.field)  # by the front end only
@@ -70,6 +71,8 @@ class Question:
     troubles: Mapping[str, str] = field(default_factory=dict)
     value: Any = None  # that would be put; None: not said
     live: Live | None = None  # what the running gateway says; None: it was not asked, or did not answer
+    policies: Sequence[Policy] = ()  # of the site
+    now_ns: int = 0  # for them
 
 
 def explain(
@@ -82,17 +85,20 @@ def explain(
     troubles: Mapping[str, str] = MappingProxyType({}),
     value: Any = None,
     answers: Live | None = None,
+    policies: Sequence[Policy] = (),
+    now_ns: int = 0,
 ) -> Explanation:
     """The explanation of a PV; BadInput when there is none of that name.
 
     `file` is the access file, if any; `troubles` say of backends why their services will not know who we are;
-    `value` is what would be put; `answers` are those of the running gateway, if it was asked.
+    `value` is what would be put; `answers` are those of the running gateway, if it was asked; `policies` are asked
+    as if the put came at `now_ns`.
     """
     spec = find(plan, part_of(plan, name.removesuffix(".VAL")))
     if spec is None:
         raise BadInput(f"{name}: {_unknown(plan, name)}")
     device = plan.devices[spec.device]
-    question = Question(config, plan, spec, device, user, host, file, troubles, value, answers)
+    question = Question(config, plan, spec, device, user, host, file, troubles, value, answers, policies, now_ns)
     request = plan.watches[spec.row].request if spec.row >= 0 else spec.write
     return Explanation(
         spec,
@@ -227,7 +233,20 @@ def _moment(question: Question) -> Iterator[Judgement]:
     if question.spec.writable:
         yield from live.rate(question.config.gateway, question.spec, question.user, question.live)
         yield from live.audit(question.config.gateway, question.live)
+
+
+def _queue(question: Question) -> Iterator[Judgement]:
+    if question.spec.writable:
         yield from live.queue(question.device, question.live)
+
+
+def _policies(question: Question) -> Iterator[Judgement]:
+    concerned = [one for one in question.policies if one.concerns(question.device.name)]
+    if question.spec.writable and concerned:
+        client = Client(question.user, question.host, question.host)
+        yield from of_policies(
+            concerned, question.spec, question.device, question.value, client, question.now_ns, question.live
+        )
 
 
 def _route(question: Question) -> Iterator[Judgement]:
@@ -252,36 +271,12 @@ def _route(question: Question) -> Iterator[Judgement]:
 
 
 def _value(question: Question) -> Iterator[Judgement]:
-    spec = question.spec
-    if not spec.writable:
-        return
-    yield _judged(Layer.VALUE, _misfit(spec, question.value), f"takes {taken(spec)}")
-    if spec.type in (PvType.DOUBLE, PvType.LONG):
-        ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
-        said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
-        fits = question.value is not None and not _misfit(spec, question.value)
-        yield _judged(Layer.LIMITS, beyond(spec, question.value) if fits else None, said)
-        yield from live.step(spec, question.device, question.value, question.live)
-
-
-def _misfit(spec: PvSpec, value: Any) -> str | None:
-    """What is wrong with the type of a value; None where none was said."""
-    if value is None:
-        return None
-    if spec.labels:
-        return "" if value in spec.labels else f"{spec.name} has no state {value!r}"
-    if isinstance(value, str) and spec.type in (PvType.DOUBLE, PvType.LONG):
-        return f"{value!r} is no number"
-    return misfit(spec, value)
-
-
-def _judged(layer: Layer, wrong: str | None, asks: str) -> Judgement:
-    """A layer that depends on the value: what is wrong with it, or, where none was said, what it asks for."""
-    return Judgement(layer.value, None, asks) if wrong is None else Judgement(layer.value, not wrong, wrong or asks)
+    if question.spec.writable:
+        yield from of_value(question.spec, question.device, question.value, question.live)
 
 
 STEPS: tuple[Callable[[Question], Iterator[Judgement]], ...] = (
-    _writes, _device, _network, _access, _states, _route, _value, _moment,
+    _writes, _device, _network, _access, _states, _route, _value, _moment, _policies, _queue,
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.group_section import GroupSection
 from gateway.config.load import load
+from gateway.config.policy_section import PolicySection
 from gateway.config.scalars import Section
 from gateway.core.errors import BadInput
 from gateway.core.severity import alarm_of
@@ -321,8 +322,12 @@ SECTIONS: Mapping[str, type[Section]] = {
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
     "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
     "An entry of `commands`:": models.CommandSection, "## on_demand": models.OnDemandSection,
+<<<<<<< HEAD
     "## history": models.HistorySection, "## freeze": FreezeSection,
     "## groups": GroupSection,
+=======
+    "## history": models.HistorySection, "## freeze": FreezeSection, "## policies": PolicySection,
+>>>>>>> 7814082 (Ask functions of the site about each put, after all other layers, so that a site's own rules allow, deny or change it)
 }  # fmt: skip
 
 

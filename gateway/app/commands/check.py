@@ -9,6 +9,7 @@ from pathlib import Path
 from gateway.app.config_file import read_config
 from gateway.app.credentials_check import lacks
 from gateway.app.describe import describe_offline
+from gateway.app.policies import notes_of_policies, policies_of
 from gateway.app.rules import notes_of, read_acf
 from gateway.config.config import Config
 from gateway.config.models import json_schema
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     plan, warnings = build_plan(config, infos)
     if config.gateway.access_file is not None:
         warnings += notes_of(read_acf(Path(args.config).parent / config.gateway.access_file), plan)
+    policies_of(config)
+    warnings += notes_of_policies(config, plan)
     warnings += _unasked(config, len(infos))
     found = lacks(config, SystemClock())
     warnings += [lack.sentence for lack in found]

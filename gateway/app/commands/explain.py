@@ -11,6 +11,7 @@ from gateway.app.asking import ask
 from gateway.app.config_file import read_config
 from gateway.app.credentials_check import credential_troubles
 from gateway.app.describe import describe_offline
+from gateway.app.policies import policies_of
 from gateway.app.rules import read_acf
 from gateway.core.values import SettingValue
 from gateway.plan.build import build_plan
@@ -41,8 +42,11 @@ def run(args: argparse.Namespace) -> int:
     name = config.gateway.access_file
     file = read_acf(Path(args.config).parent / name) if name is not None else None
     troubles = credential_troubles(config, SystemClock())
-    live, silent = (None, "") if args.offline else ask(config.gateway, plan, args.pv)
-    found = explain(config, plan, args.pv, args.user, args.host, file, troubles, _value(args.value), live)
+    live, silent = (None, "") if args.offline else ask(config, plan, args.pv)
+    policies, now_ns = policies_of(config), SystemClock().now_ns()
+    found = explain(
+        config, plan, args.pv, args.user, args.host, file, troubles, _value(args.value), live, policies, now_ns
+    )
     if args.json:
         print(json.dumps(_document(found) | {"asked": live is not None, "not_asked": silent or None}))
     else:

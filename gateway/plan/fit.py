@@ -34,7 +34,7 @@ def misfit(spec: PvSpec, value: Any) -> str:
             return f"{spec.name} takes finite numbers only"
     elif spec.type is PvType.BYTES and len(value) != spec.length:
         return f"{spec.name} takes exactly {spec.length} bytes, not {len(value)}"
-    elif spec.type in (PvType.STRING, PvType.TEXT) and len(value) > spec.length:
+    elif spec.type is PvType.TEXT and len(value) > spec.length:
         return f"{spec.name} takes at most {spec.length} characters, not {len(value)}"
     return ""
 

@@ -50,5 +50,4 @@ def of_policies(
         yield Judgement(layer.value, False, ruling.denied)
         return
     yield Judgement(Layer.POLICY.value, True, "; ".join(ruling.said))
-    if ruling.changes:
-        yield from of_value(spec, device, ruling.value, answers)
+    yield from of_value(spec, device, ruling.value, answers) if ruling.changes else ()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gateway.access.acf import parse_acf
+from gateway.access.policy import Deny, Policy
 from gateway.config.config import Config
 from gateway.core.device_info import DeviceInfo, PropertyInfo
 from gateway.core.errors import BadInput
@@ -338,3 +339,17 @@ def test_an_alarm_block_is_of_a_higher_security_level_than_a_setting_and_has_no_
     denied = block_asked("Z:ACLTST:ALM:MAX", 4.0, "RULE(0, WRITE)").refusal
     assert denied is not None
     assert denied.layer == "access security"
+
+
+def test_policies_are_asked_after_all_layers_but_the_queue_where_they_concern_the_device() -> None:
+    config, plan = configured("high: 10")
+    policies = [Policy("shut", lambda *_: Deny("never")), Policy("other", lambda *_: Deny("no"), ("M:*",))]
+
+    def layers(pv: str, *asked: Policy) -> list[str]:
+        return [one.layer for one in explain(config, plan, pv, value=3.0, policies=asked).put]
+
+    assert explain(config, plan, "Z:ACLTST:SP", value=3.0, policies=policies).refusal == Judgement(
+        "policy", False, "shut denies: never"
+    )
+    assert layers("Z:ACLTST:SP", *policies)[-1] == "policy"
+    assert "policy" not in layers("Z:ACLTST:SP", policies[1]) + layers("Z:ACLTST:SP_RBV", *policies)

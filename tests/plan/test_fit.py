@@ -53,6 +53,12 @@ def test_raw_bytes_must_have_their_exact_length() -> None:
     assert "Z:ACLTST:SP takes exactly 4 bytes, not 3" == unfit(spec, b"abc")
 
 
+def test_a_text_must_have_place() -> None:
+    spec = replace(SPEC, type=PvType.TEXT, length=4)
+    assert "" == unfit(spec, "abcd")
+    assert "Z:ACLTST:SP takes at most 4 characters, not 5" == unfit(spec, "abcde")
+
+
 def test_a_whole_number_has_limits_too() -> None:
     spec = replace(SPEC, type=PvType.LONG, units="")
     assert ["", "Z:ACLTST:SP takes values from -1 to 5"] == [unfit(spec, value) for value in (3, 9)]

@@ -48,6 +48,12 @@ def test_what_a_policy_would_say_is_said_before_the_put_comes() -> None:
     assert [Judgement("policy", False, "half denies: only alice")] == asked(3.0, user="eve")
 
 
+def test_what_is_allowed_is_judged_once() -> None:
+    open_to_all = Policy("open", lambda *_: Allow("why not"))
+    found = list(of_policies([open_to_all], SP, only(PLAN), 3.0, ALICE, 7, None))
+    assert [Judgement("policy", True, "open allowed: why not")] == found
+
+
 def test_a_policy_that_would_break_is_told_of_as_such() -> None:
     broken = Policy("broken", lambda *_: 1 / 0)  # type: ignore[arg-type, return-value]
     (found,) = of_policies([broken], SP, only(PLAN), 3.0, ALICE, 7, None)

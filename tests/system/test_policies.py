@@ -108,7 +108,8 @@ def test_check_and_run_name_a_policy_that_cannot_be_used(stage: Stage) -> None:
     commands = [stage.site.acgate(word, str(bad)) for word in ("check", "run")]
     for command in commands:
         assert 2 == command.wait(30), command.report()
-        assert f"{bad}:6: policies[2].call: policies.py has no function 'breakes'; did you mean 'breaks'?" in command.err
+        said = f"{bad}:6: policies[2].call: policies.py has no function 'breakes'; did you mean 'breaks'?"
+        assert said in command.err
         assert 1 == len(command.err.splitlines())
     good = stage.site.acgate("check", str(stage.config))
     assert 0 == good.wait(30), good.report()

@@ -322,12 +322,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
     "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
     "An entry of `commands`:": models.CommandSection, "## on_demand": models.OnDemandSection,
-<<<<<<< HEAD
     "## history": models.HistorySection, "## freeze": FreezeSection,
-    "## groups": GroupSection,
-=======
-    "## history": models.HistorySection, "## freeze": FreezeSection, "## policies": PolicySection,
->>>>>>> 7814082 (Ask functions of the site about each put, after all other layers, so that a site's own rules allow, deny or change it)
+    "## groups": GroupSection, "## policies": PolicySection,
 }  # fmt: skip
 
 

@@ -198,7 +198,8 @@ def _look(setting: Setting, device: DevicePlan) -> Look | None:
     if request.property is Property.SETTING:
         assert device.confirm is not None, "only what is to be confirmed is looked at"
         tolerance, relative = device.confirm.tolerance, device.confirm.relative
-        return request.with_event(IMMEDIATE), lambda value: near(setting.value, value, tolerance, relative)
+        shown = request if device.confirm.by == "setting" else replace(request, property=Property.READING)
+        return shown.with_event(IMMEDIATE), lambda value: near(setting.value, value, tolerance, relative)
     if request.property is not Property.CONTROL or not device.info.status:
         return None
     command = next((one.name for one in device.info.commands if setting.value in (one.name, one.code)), "")

@@ -85,6 +85,8 @@ def guard_of(section: GatewaySection, folder: Path, plan: Plan, clock: Clock) ->
     journal = journal_of(section, folder, clock)
     if journal is not None and section.audit is not None and section.audit.required:
         rules.audit = journal.trouble
+        for part in journal.parts:
+            part.looks = True
     for note in notes_of(rules.file, plan) if rules.file is not None else ():
         log.warning("%s", note)
     return Guard(rules, clock, journal), journal

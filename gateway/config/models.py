@@ -117,6 +117,9 @@ class ConfirmSection(Section):
     relative: float = Field(default=0.0, ge=0, lt=1, description="fraction of the setting that is near enough, too")
     delay: float = Field(default=0.0, ge=0, le=3600, description="s from the acceptance to the first readback")
     attempts: int | None = Field(default=None, ge=1, description="readbacks at most; nothing is ever sent again")
+    by: Literal["setting", "reading"] = Field(
+        default="setting", description="what confirms a setting: what the front end holds, or what the device reads"
+    )
 
     @model_validator(mode="after")
     def _looks_in_time(self) -> Self:

@@ -29,6 +29,7 @@ class QueuedJournal(ABC):
         self.place = place
         self.written = 0
         self.lost = 0
+        self.looks = False  # whether it finds out about trouble also while there is nothing to write
         self._rows: deque[PutRow] = deque()
         self._changed = threading.Condition()
         self._trouble = ""
@@ -37,6 +38,10 @@ class QueuedJournal(ABC):
     @abstractmethod
     def _open(self) -> None:
         """Make ready to write; NotKept says why that is impossible. May be called again."""
+
+    def _look(self) -> None:
+        """Find out whether rows could be written, where there are none; NotKept says why not."""
+        self._open()
 
     @abstractmethod
     def _write(self, rows: Sequence[PutRow]) -> None:
@@ -86,11 +91,12 @@ class QueuedJournal(ABC):
 
     def _run(self, stop: StopToken) -> None:
         while True:
+            idle = False
             with self._changed:
                 if not self._rows and not stop.stopped():
-                    self._changed.wait(PATIENCE)
+                    idle = not self._changed.wait(PATIENCE)
                 rows = [self._rows[place] for place in range(min(len(self._rows), AT_ONCE))]
-            if (rows or self._trouble) and self._try(rows):
+            if (rows or self._trouble or (idle and self.looks)) and self._try(rows):
                 with self._changed:
                     for _ in rows:
                         self._rows.popleft()
@@ -102,11 +108,13 @@ class QueuedJournal(ABC):
                 stop.wait(PATIENCE)
 
     def _try(self, rows: Sequence[PutRow]) -> bool:
-        """Open where that is needed and write; whether it worked."""
+        """Open where that is needed and write, or look whether that would work; whether it did."""
         try:
-            self._open()
             if rows:
+                self._open()
                 self._write(rows)
+            else:
+                self._look()
         except NotKept as error:
             said = f"the journal {self.place} cannot be written: {error}"
             if not self._trouble:

@@ -32,6 +32,10 @@ class TableJournal(QueuedJournal):
             raise NotKept(str(error).removeprefix(f"{self.place}: ")) from None
         self._checked = True
 
+    def _look(self) -> None:
+        self._checked = False
+        self._open()
+
     def _write(self, rows: Sequence[PutRow]) -> None:
         try:
             with self._database.connected() as connection:

@@ -162,6 +162,15 @@ class _Building:
             said.append("'alarms_writable' has no effect on a device that is not writable")
         if device.confirm and (device.setting_row < 0 or not device.writable):
             said.append("'confirm' has no effect on a device without a writable SETTING")
+        elif device.confirm and device.confirm.by == "reading" and device.info.reading is None:
+            said.append("it has no READING that could confirm a setting; leave out 'by: reading'")
+        if config.request.field == "RAW" and _is_guessed(config) and device.setting_row >= 0 and device.writable:
+            length = self.watches[device.setting_row].length
+            name = config.request.device
+            said.append(
+                f"how many bytes its raw SETTING has, nobody said, so a put takes exactly {length}; write a range of "
+                f"bytes, such as {name}{{0:2}}.RAW, or add 'length'"
+            )
         self.warnings += (f"{config.place}: {config.entry.device}: {sentence}" for sentence in said)
 
     def check_collisions(self, plan: Plan) -> None:
@@ -172,6 +181,12 @@ class _Building:
                     first = self._sources[prefix].place
                     reason = f"duplicate PV {clash!r}, part of {prefix} in {first}; give one of them a 'name'"
                     self.problems.append(_wrong(config, reason))
+
+
+def _is_guessed(config: DeviceConfig) -> bool:
+    """Whether neither a range of bytes nor the entry says how many bytes of raw data there are."""
+    span = config.request.range
+    return config.entry.length is None and (span is None or not span.byte)
 
 
 def _clash(plan: Plan, outer: str, inner: str) -> str | None:

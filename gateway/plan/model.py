@@ -104,6 +104,7 @@ class Confirm:
     relative: float = 0.0  # fraction of what was wished for that is near enough, too
     delay: float = 0.0  # s from the acceptance to the first readback
     attempts: int | None = None  # readbacks at most; None: as many as the time allows
+    by: str = "setting"  # or reading: which property of the device confirms a setting
 
 
 @dataclass(frozen=True, slots=True, eq=False)

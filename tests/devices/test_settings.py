@@ -149,6 +149,16 @@ def test_a_confirmed_setting_is_verified_when_its_readback_is_near(desk: Desk) -
     assert desk.shown() == [WriteState.PENDING, WriteState.ACCEPTED, WriteState.VERIFIED]
 
 
+def test_a_setting_is_confirmed_by_what_the_device_reads_where_that_is_wished(desk: Desk) -> None:
+    plan = desk.devices["B:CONF"].plan
+    desk.devices["B:CONF"].plan = replace(plan, confirm=Confirm(0.1, 2.0, 0.0, by="reading"))
+    shown = iter((0.5, 1.0))
+    desk.backend.on_read = lambda request: Reading(request, next(shown), 1, OK)
+    desk.put("B:CONF", 1.0)
+    assert desk.answer().state is WriteState.VERIFIED
+    assert [str(request) for request in desk.backend.reads] == ["B:CONF.READING@I"] * 2
+
+
 def test_a_readback_that_stays_away_is_unconfirmed_when_the_time_is_over(desk: Desk) -> None:
     def stuck(request: DataRequest) -> Reading:
         desk.clock.advance(0.9)

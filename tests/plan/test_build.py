@@ -143,6 +143,21 @@ def test_confirmation_of_a_device_that_is_not_writable_is_warned_of() -> None:
     assert "'confirm' has no effect" in warned("{device: 'M:X', confirm: {tolerance: 1}}")[1][0]
 
 
+def test_a_raw_setting_whose_bytes_nobody_has_counted_is_warned_of() -> None:
+    (said,) = warned("{device: 'Z:X.SETTING.RAW', writable: true}")[1]
+    assert "so a put takes exactly 8; write a range of bytes, such as Z:X{0:2}.RAW, or add 'length'" in said
+    counted = "{device: 'Z:X{0:2}.RAW', writable: true}", "{device: 'Z:X.RAW', length: 4, writable: true}"
+    for entry in (*counted, "{device: 'Z:X.RAW'}"):
+        assert [] == warned(entry)[1]
+
+
+def test_confirmation_by_a_reading_needs_one() -> None:
+    infos = {"Z:X": DeviceInfo("Z:X", setting=PropertyInfo())}
+    entry = "{device: 'Z:X', writable: true, confirm: {tolerance: 1, by: reading}}"
+    assert "it has no READING that could confirm a setting; leave out 'by: reading'" in warned(entry, infos=infos)[1][0]
+    assert [] == warned(entry)[1]
+
+
 def test_a_plan_of_ten_thousand_devices_is_made() -> None:
     config = loaded(
         HEAD + "  - include: d.csv\n", {"d.csv": "device\n" + "".join(f"S:D{n:05d}\n" for n in range(10_000))}

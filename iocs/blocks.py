@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from gateway.core.blocks import AlarmBlock, AlarmFlag, AnalogAlarm, DigitalAlarm
 from gateway.core.errors import ProtocolError
+from gateway.core.nan_equal import NanEqual
 from gateway.core.severity import Alarm, Severity, Stat, block_columns
 from gateway.plan.model import DevicePlan, Kind, Plan
 from iocs.fast.rows import Alarms, Column
@@ -19,8 +20,8 @@ from iocs.fast.rows import Alarms, Column
 Index = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits(NanEqual):
     """The limits of a block, in units of the reading and in order, and what it means to be outside of them."""
 
     low: float = math.nan

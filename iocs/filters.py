@@ -79,7 +79,7 @@ class Part(_Changes):
         return min(start, length), min(end + 1, length), self.step
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Deadband(_Selects):
     """`dbnd`: only values further than this from the last one sent; relative ones in percent of that."""
 

@@ -27,7 +27,7 @@ def beyond(old: float, new: float, deadband: float) -> bool:
     return deadband < 0 or (math.isinf(new) and old != new)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
     """The fields of one PV that somebody has set, and the state of its alarm by limits."""
 

@@ -33,7 +33,7 @@ class Stage:
         self.clock = ManualClock(now_ns=1000 * SECOND)
         devices = {name: device_plan(name, reading_row=row) for row, name in enumerate("ABC")}
         frozen = frozenset(name for freeze in freezes for name in freeze.devices)
-        plan = Plan("GW1", False, 8, tuple(scalars(3)), devices, freezes, frozen)
+        plan = Plan("GW1", False, 8, tuple(scalars(3)), devices, freezes, frozen=frozen)
         self.table = DeviceTable(plan.watches, 8, self.clock)
         self.freezer = Freezer(plan, self.table, self.clock)
         self._told = threading.Condition()

@@ -7,11 +7,13 @@ what reached the devices are held against each other.
 import contextlib
 import json
 import random
+import re
 import signal
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,13 @@ from simulator.facility import load_facility
 from simulator.services import Services
 from tests.support.ca_client import DOUBLE, CaClient, Channel, Message
 from tests.support.leaks import check_leaks
-from tests.support.processes import Running, Site, until
+from tests.support.processes import Running, Site
 
 SECONDS, CLIENTS, DEVICES, LEASE = 60.0, 20, 200, 3.0
 PACE = 0.25  # s between two puts of three
-SLACK = 0.1  # s from the last look at a lease until the setting is at the device
+SLACK = (
+    0.5  # s from the last look at a lease until the setting is at the device, which shares a machine with 20 clients
+)
 EVERYBODY = "ASG(DEFAULT) { RULE(1,WRITE) }\n"
 _EVEN = ", ".join(f"user{number}" for number in range(0, CLIENTS, 2))
 SOME = f"UAG(some) {{{_EVEN}}}\nASG(DEFAULT) {{ RULE(1,READ) RULE(1,WRITE){{UAG(some)}} }}\n"
@@ -43,16 +47,18 @@ class Storming:
     puts: dict[int, float] = field(default_factory=dict)  # id: value
     answers: list[tuple[float, int]] = field(default_factory=list)  # value, status of each put reply
     values: int = 0
+    channels: dict[str, Channel] = field(default_factory=dict)
+    lost: int = 0  # channels, by reloads
 
     def run(self, end: float) -> None:
         with CaClient(self.port, user=f"user{self.number}") as client:
             lease = client.create("GW1:LEASE")
-            places = self.chance.sample(range(DEVICES), 12)
-            channels = [client.create(f"B:S{place:03d}:SP") for place in places]
+            names = [f"B:S{place:03d}:SP" for place in self.chance.sample(range(DEVICES), 12)]
+            self.channels = {name: client.create(name) for name in names}
             while time.monotonic() < end:
                 if self.chance.random() < 0.1:
                     client.take(19, p2=client.ask_put(lease, LEASE / 60))
-                channel = self.chance.choice(channels)
+                channel = self.channels[self.chance.choice(names)]
                 for _ in range(3):  # to one device, without waiting: their order has to be kept
                     self._put(client, channel)
                 self._hear(client, PACE)
@@ -77,7 +83,11 @@ class Storming:
                     self.answers.append((self.puts[message.p2], message.p1))
                 else:
                     kept.append(message)
-            client.inbox[:] = kept
+            client.inbox[:] = [message for message in kept if message.command != ca.SERVER_DISCONNECT]
+            for gone in {message.p1 for message in kept if message.command == ca.SERVER_DISCONNECT}:
+                (name,) = (name for name, channel in self.channels.items() if channel.cid == gone)
+                self.channels[name] = client.create(name)
+                self.lost += 1
 
 
 @pytest.mark.timeout(180)
@@ -109,8 +119,8 @@ def test_every_put_has_one_answer_one_row_and_at_most_one_effect_in_order(tmp_pa
         _weather(services, rules, config, gateway, chance, end)
         for thread in threads:
             thread.join(60)
-        rows = _rows(journal, sum(len(client.puts) for client in clients), gateway)
-        gateway.end()
+        gateway.end()  # the journal is complete
+        rows = [json.loads(line) for line in journal.read_text().splitlines()]
         assert services.stop()
     _agree(clients, rows, [(float(np.ravel(one.value)[0]), one.t_ns) for one in facility.settings() if one.status.good])
 
@@ -120,11 +130,17 @@ def _weather(
 ) -> None:
     """Drop the backend, change the rules and reload until the end; all is well after that."""
     calm = config.read_text()
+    # every tenth device changes, so that whoever puts to it loses the channel, and what serves it is another
+    shaken = re.sub(r"(B:S\d\d0\", writable: true)", r"\1, write_timeout: 4.5", calm)
     more = '  - {device: "B:S000", name: "B:MORE", writable: true}\n'
     while time.monotonic() < end:
         time.sleep(min(chance.uniform(1.0, 3.0), max(0.0, end - time.monotonic())))
         _replace(rules, chance.choice([EVERYBODY, SOME, "ASG(broken"]))
-        _replace(config, calm + chance.choice(["", more, more.replace("true", "true, step: 5"), "  - {device: 7"]))
+        _replace(
+            config,
+            chance.choice([calm, shaken])
+            + chance.choice(["", more, more.replace("true", "true, step: 5"), "  - {device: 7"]),
+        )
         services.faults.command("dpm_http", chance.choice(["none", "none", "reset", "silent"]))
         gateway.process.send_signal(signal.SIGHUP)
     services.faults.command("dpm_http", "none")
@@ -136,16 +152,6 @@ def _replace(path: Path, text: str) -> None:
     new = path.with_suffix(".new")
     new.write_text(text)
     new.rename(path)
-
-
-def _rows(journal: Path, puts: int, gateway: Running) -> list[dict[str, str]]:
-    """The rows of settings and leases, once there are as many as there were puts."""
-
-    def read() -> list[dict[str, str]]:
-        return [json.loads(line) for line in journal.read_text().splitlines()]
-
-    assert until(lambda: sum(row["pv"] != "GW1:LEASE" for row in read()) >= puts, 15), gateway.report()
-    return read()
 
 
 def _agree(clients: list[Storming], rows: list[dict[str, str]], applied: list[tuple[float, int]]) -> None:
@@ -167,16 +173,23 @@ def _agree(clients: list[Storming], rows: list[dict[str, str]], applied: list[tu
     _within_leases(rows, settings, reached)
     seen = {row["layer"] for row in settings.values()} | {row["outcome"] for row in settings.values()}
     assert {"lease", "access security", "ACCEPTED", "FAILED"} <= seen, "the weather was too fine to show anything"
+    assert any(client.lost for client in clients), "no reload has touched a device that somebody puts to"
 
 
 def _in_order(settings: dict[float, dict[str, str]], reached: dict[float, int]) -> None:
-    """What reached a device did so in the order in which the gateway had judged it."""
+    """What reached a device did so in the order in which the gateway had judged it, and clients had sent it."""
     last: dict[str, int] = {}
+    for pair in pairwise(sorted(settings)):  # each client counts upwards
+        one, other = (settings[value] for value in pair)
+        assert one["user"] != other["user"] or _number(one) < _number(other), (one, other)
     for value in reached:  # in order of arrival
         row = settings[value]
-        number = int(row["id"].partition("-")[2])
-        assert number > last.get(row["pv"], 0), row
-        last[row["pv"]] = number
+        assert _number(row) > last.get(row["pv"], 0), row
+        last[row["pv"]] = _number(row)
+
+
+def _number(row: dict[str, str]) -> int:
+    return int(row["id"].partition("-")[2])
 
 
 def _within_leases(

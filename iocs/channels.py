@@ -228,9 +228,18 @@ class Channels:
         for name, plan in devices.items():
             ioc.devices[name].plan = plan
             for spec in family(ioc.plan, plan):
-                channel = self._whole.get(spec.name)
-                if channel is not None and channel.spec != spec:
-                    channel.redescribe(spec)
+                self._redescribe(ioc.shown(spec))
+
+    def limit(self, device: str) -> None:
+        """The PVs that limit the setting of a device have other values: show that."""
+        for name in (device, f"{device}:{Role.SETPOINT.value}"):
+            if name in self._whole:
+                self._redescribe(self.ioc.shown(self.whole(name).spec))
+
+    def _redescribe(self, spec: PvSpec) -> None:
+        channel = self._whole.get(spec.name)
+        if channel is not None and channel.spec != spec:
+            channel.redescribe(spec)
 
     def _row(self, name: str) -> RowChannel | None:
         """The row channel of a plain scalar; a few hundred bytes, where a whole channel takes thousands."""
@@ -254,7 +263,7 @@ class Channels:
             specs = [other for other in family(plan, device.plan) if other.role in group_class.roles]
         if spec not in specs:  # a part of a history, of which there are too many to keep
             specs, kept = [spec], self._parts
-        group = group_class(self.ioc, device, specs)
+        group = group_class(self.ioc, device, map(self.ioc.shown, specs))
         for channel in group.channels():
             kept[channel.pvname] = channel
             channel.refresh()

@@ -27,11 +27,12 @@ from gateway.core.severity import NO_ALARM, Alarm, Severity, Stat
 from gateway.core.status import REQTMO
 from gateway.core.values import Setting, SettingValue, Value
 from gateway.core.write_state import WriteState
+from gateway.plan.fit import bounded
 from gateway.plan.model import DevicePlan, Plan, PvSpec, Role
 from iocs.channel import Channel
 from iocs.channel_types import CHANNELS, empty_value
 from iocs.fast.stepping import Prompt
-from iocs.guard import Guard, Judged
+from iocs.guard import Guard, Judged, JudgedPut
 from iocs.put import Put, PutFailed
 from iocs.store import Store
 
@@ -48,17 +49,6 @@ _SETPOINT_ALARM = {  # after a write that the backend has answered
 }
 
 Write = Callable[[PendingSetting], None]
-
-
-@dataclass(slots=True)
-class JudgedPut:
-    """A put that every layer was asked about, and that is not sent yet."""
-
-    device: Device
-    spec: PvSpec
-    setting: Setting
-    judged: Judged
-    refusal: Refusal | None
 
 
 @dataclass(slots=True)
@@ -96,9 +86,7 @@ class Ioc:
         """
         await self.send(self.judge(device, spec, value, setting, put, old))
 
-    def judge(
-        self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put, old: Any = None
-    ) -> "JudgedPut":
+    def judge(self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put, old: Any = None) -> JudgedPut:
         """Ask every layer, and count the put where none refuses; `send` has to be awaited in any case."""
         if (
             setting.request.property is Property.SETTING
@@ -112,7 +100,7 @@ class Ioc:
             setting = Setting(setting.request, judged.new)
         return JudgedPut(device, spec, setting, judged, refusal)
 
-    async def send(self, wish: "JudgedPut") -> WriteState:
+    async def send(self, wish: JudgedPut) -> WriteState:
         """Send what no layer has refused and wait; ACCEPTED or VERIFIED, or else PutFailed with the reason."""
         device, spec, setting, judged = wish.device, wish.spec, wish.setting, wish.judged
         put, of_setting = judged.put, setting.request.property is Property.SETTING
@@ -180,7 +168,7 @@ class Ioc:
     def _skip(self, device: Device, judged: Judged, setting: Setting) -> None:
         """Nothing is sent, and all is told as if it had been."""
         self.guard.record(judged, "", WriteState.ACCEPTED, SKIPPED)
-        device.show(WriteState.ACCEPTED, SKIPPED, judged.put.who)
+        device.show(WriteState.ACCEPTED, "; ".join(filter(None, (SKIPPED, judged.changes))), judged.put.who)
         if device.name in self.setpoints:
             self.setpoints[device.name].show(setting.value, self.clock.now_ns(), _SETPOINT_ALARM[WriteState.ACCEPTED])
 
@@ -198,6 +186,11 @@ class Ioc:
         if (device := self.devices.get(spec.device)) is not None and device.plan.writable:
             device.refused(put.who, str(refusal))
         self.guard.record(judged, refusal.layer.value, WriteState.DENIED, refusal.reason)
+
+    def shown(self, spec: PvSpec) -> PvSpec:
+        """A PV with the limits that it shows now."""
+        drive = self.plan.devices[spec.device].drive
+        return bounded(spec, drive, self.guard.limit_shown)[0] if drive.pvs and spec.driven else spec
 
     def forget(self, devices: Set[str]) -> None:
         """These devices are served no more: nobody monitors their PVs."""

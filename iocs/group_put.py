@@ -23,8 +23,8 @@ from gateway.plan.family import find
 from gateway.plan.model import GroupPlan, PvSpec, PvType, Role
 from iocs.channel import Channel
 from iocs.channels import Channels
-from iocs.group import UNCONFIRMED, WRITE_FAILED, Ioc, JudgedPut
-from iocs.guard import RIGHTS, Guard
+from iocs.group import UNCONFIRMED, WRITE_FAILED, Ioc
+from iocs.guard import RIGHTS, Guard, JudgedPut
 from iocs.own import own_channel
 from iocs.put import Put, PutFailed
 

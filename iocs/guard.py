@@ -3,12 +3,13 @@
 import itertools
 import logging
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from devices.device import Device
 from gateway.access.acf import Access
 from gateway.access.judge import OF_THE_VALUE, STEPS, Layer, Refusal, Rules, Step, Wish, judge
 from gateway.access.policy import Policy, rule
@@ -16,8 +17,10 @@ from gateway.access.rules import Client
 from gateway.access.step import NO_LIMIT
 from gateway.core.ports import Clock
 from gateway.core.put_row import PutJournal, PutRow, shown
+from gateway.core.values import Setting
 from gateway.core.write_state import WriteState
-from gateway.plan.fit import beyond, misfit
+from gateway.plan.drive import NO_DRIVE
+from gateway.plan.fit import beyond, bounded, clamped, misfit
 from gateway.plan.model import DevicePlan, PvSpec, PvType, Role
 from gateway.plan.policies import asked_of, fixed
 from iocs.put import RIGHTS as _RIGHTS
@@ -42,9 +45,26 @@ class Judged:
     spec: PvSpec
     put: Put
     old: Any  # what the front end held, None where that is not known
-    new: Any  # what is sent: a policy may have changed what was put
-    said: tuple[str, ...] = ()  # by policies, for the journal
-    changes: str = ""  # of what was put, by policies: for whoever looks at the outcome
+    new: Any  # what is sent: a limit or a policy may have changed what was put
+    said: tuple[str, ...] = ()  # by limits that clamp and by policies, for the journal
+    changes: str = ""  # of what was put, by them: for whoever looks at the outcome
+    unknown: str = ""  # why nobody can say what the limits of `spec` are now
+
+    def change(self, value: Any, said: Sequence[str], changes: Sequence[str]) -> None:
+        """Another value from now on, and what is said of it."""
+        self.new, self.said = value, (*self.said, *said)
+        self.changes = "; ".join(part for part in (self.changes, *changes) if part)
+
+
+@dataclass(slots=True)
+class JudgedPut:
+    """A put that every layer was asked about, and that is not sent yet."""
+
+    device: Device
+    spec: PvSpec
+    setting: Setting
+    judged: Judged
+    refusal: Refusal | None
 
 
 class Guard:
@@ -53,6 +73,9 @@ class Guard:
     def __init__(self, rules: Rules, clock: Clock, journal: PutJournal | None = None) -> None:
         self.rules, self.clock, self.journal = rules, clock, journal
         self._born = clock.monotonic()
+        # the value of a PV that limits settings, None while it has no valid one; and the same as setpoints show it
+        self.limit_of: Callable[[str], float | None] = lambda _: None
+        self.limit_shown: Callable[[str], float | None] = lambda _: None
         self._accepted: dict[str, float] = {}  # device: time of its last accepted put
         start = clock.now_ns() // 1_000_000
         self._ids = (f"{start:x}-{number}" for number in itertools.count(1))
@@ -70,6 +93,7 @@ class Guard:
 
     def refusal(self, judged: Judged, device: DevicePlan) -> Refusal | None:
         """The first layer that refuses, or None; then the put is counted. A policy may change what is sent."""
+        self._clamp(judged, device)
         wish = self._wish(judged, device)
         found = judge(wish, self.rules) or self._ruled(judged, device)
         if found is None:
@@ -81,10 +105,19 @@ class Guard:
         limited = spec.type is PvType.DOUBLE and spec.level == 0 and device.step.any
         return Wish(
             spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, spec.level,
-            misfit(spec, value), beyond(spec, value),
+            misfit(spec, value), judged.unknown or beyond(spec, value),
             value if limited else 0.0, judged.old if isinstance(judged.old, float | np.ndarray) else None,
             now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,
         )  # fmt: skip
+
+    def _clamp(self, judged: Judged, device: DevicePlan) -> None:
+        """Find the limits as they are now, and let what is beyond them become the limit where the device says so."""
+        if (drive := device.drive) is NO_DRIVE or not judged.spec.driven:
+            return
+        judged.spec, judged.unknown = spec, unknown = bounded(judged.spec, drive, self.limit_of)
+        if drive.clamp and not (unknown or misfit(spec, judged.new)) and beyond(spec, judged.new):
+            value, note = clamped(spec, judged.new)
+            judged.change(value, (note,), (note,))
 
     def _ruled(self, judged: Judged, device: DevicePlan) -> Refusal | None:
         """What the policies of the site say; a value that they change is judged again."""
@@ -98,13 +131,16 @@ class Guard:
             _log.warning(
                 "the policies %s took %.3f s for a put to %s; nobody is served meanwhile", names, took, spec.name
             )
-        judged.new, judged.said, judged.changes = ruling.value, ruling.said, "; ".join(ruling.changes)
+        judged.change(ruling.value, ruling.said, ruling.changes)
         if ruling.broken:
             _log.error("put %s to %s: %s", judged.id, spec.name, ruling.denied, exc_info=ruling.error)
             return Refusal(Layer.POLICY_ERROR, ruling.denied)
         if ruling.denied:
             return Refusal(Layer.POLICY, ruling.denied)
-        return judge(self._wish(judged, device), self.rules, OF_THE_VALUE) if ruling.changes else None
+        if not ruling.changes:
+            return None
+        self._clamp(judged, device)
+        return judge(self._wish(judged, device), self.rules, OF_THE_VALUE)
 
     def _policies(self, device: DevicePlan) -> list[Policy]:
         return [policy for policy in self.rules.policies if policy.concerns(device.name)]

@@ -37,12 +37,14 @@ def ask(config: Config, plan: Plan, name: str) -> tuple[Live | None, str]:
         purpose, left = (_text(lock), float(_read(f"{lock}:LEFT").data[0])) if holder else ("", 0.0)
         held = _held(f"{device.name}:SP_RBV") if device.setting_row >= 0 and (device.step.any or ruled) else None
         inputs = _document(f"{section.name}:ACCESS:INPUTS") if section.access_file is not None else None
+        limits = _document(f"{section.name}:PUTS:LIMITS") if device.drive.pvs else None
         moment = _document(f"{section.name}:PUTS:REFUSED")
     except TimeoutError:
         return None, f"it does not answer within {PATIENCE:g} s where EPICS_CA_ADDR_LIST and its like say"
     except (CaprotoError, OSError) as error:
         return None, str(error) or type(error).__name__
-    return Live(holder, purpose, left, leases, held, journal, inputs, None if moment is None else Moment(**moment)), ""
+    found = None if moment is None else Moment(**moment)
+    return Live(holder, purpose, left, leases, held, journal, inputs, found, limits), ""
 
 
 _read = partial(read, timeout=PATIENCE, repeater=False)

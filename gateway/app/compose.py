@@ -10,6 +10,7 @@ from devices.feeds import Feeds
 from devices.read_now import ReadNow
 from gateway.app.assembly import PATIENCE, Assembly
 from gateway.app.describe import teach
+from gateway.app.drive_limits import DriveLimits
 from gateway.app.figures import figures
 from gateway.app.inputs import Inputs
 from gateway.app.metadata import NEVER, Apply, Metadata, Refresh
@@ -74,6 +75,9 @@ class Gateway:
         self.on_demand: OnDemand | None = None
         self.access: AccessWatch | None = None
         self.links = Links(self.options.client, self._news)
+        self._limiting = Links(self.options.client, self._look_at_limits)
+        self.limits = DriveLimits(Inputs(self.first.channels, self._limiting), lambda: self.channels.all)
+        guard.limit_of, guard.limit_shown = self.limits.value_of, self.limits.shown
         self.reloading: Reload | None = None
         self.past = Counts()  # of assemblies that are no more
         self.born = clock.monotonic()
@@ -149,6 +153,8 @@ class Gateway:
             if self.access is not None:
                 work.create_task(self.access.run())
                 work.create_task(self.links.run())
+            work.create_task(self.limits.run())
+            work.create_task(self._limiting.run())
             if self.on_demand is not None:
                 work.create_task(self.on_demand.run(server))
             if self.reloading is not None:
@@ -201,6 +207,7 @@ class Gateway:
         if self.on_demand is not None:
             self.on_demand.configure()
         self.hold(frozenset())
+        self._look_at_limits()
         return touched
 
     def touched(self, devices: frozenset[str]) -> int:
@@ -232,6 +239,9 @@ class Gateway:
     def _news(self) -> None:
         if self.access is not None:
             self.access.news.set()
+
+    def _look_at_limits(self) -> None:
+        self.limits.news.set()
 
     def _reassess(self) -> None:
         if self.server is not None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import gateway
 from gateway.app.assembly import Assembly
+from gateway.app.drive_limits import DriveLimits
 from gateway.app.metadata import Metadata
 from gateway.app.moment import documents
 from gateway.app.plan_sizes import count_pvs
@@ -39,6 +40,7 @@ class Served(Protocol):
     server: CaServer | None
     guard: Guard
     access: AccessWatch | None
+    limits: DriveLimits
     metadata: Metadata | None
     on_demand: OnDemand | None
     reloading: Reload | None

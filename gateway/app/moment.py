@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from gateway.app.assembly import Assembly
+from gateway.app.drive_limits import DriveLimits
 from gateway.app.rules import AccessWatch
 from iocs.diagnostics import Document
 from iocs.fast.server import CaServer
@@ -20,12 +21,14 @@ class Served(Protocol):
     server: CaServer | None
     guard: Guard
     access: AccessWatch | None
+    limits: DriveLimits
 
 
 def documents(served: Served) -> dict[str, Document]:
     """By the suffix of their PVs."""
     return {
         "ACCESS:INPUTS": Document(lambda: _text(served.access.inputs() if served.access else {}), LONGEST),
+        "PUTS:LIMITS": Document(lambda: _text(served.limits.values), LONGEST),
         "PUTS:REFUSED": Document(lambda: _text(_refused(served)), LONGEST),
     }
 

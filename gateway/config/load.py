@@ -16,6 +16,7 @@ from gateway.config.config import (
     OnDemandConfig,
     PolicyConfig,
 )
+from gateway.config.drive_section import DriveSection
 from gateway.config.entries import Entries
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.group_section import GroupSection
@@ -37,8 +38,9 @@ from gateway.core.route import Route
 DATABASES = ("devdb+grpc", "sim")  # schemes that metadata can come from
 NOT_BUILT = "is not in this version and has no effect"
 _COLUMNS = {
-    *(set(DeviceEntry.model_fields) - {"bits", "confirm"}),
+    *(set(DeviceEntry.model_fields) - {"bits", "confirm", "drive"}),
     *(f"confirm.{key}" for key in ConfirmSection.model_fields),
+    *(f"drive.{key}" for key in DriveSection.model_fields),
     *(f"backend.{key}" for key in ReadWrite.model_fields),
 }
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gateway.config.commands import COMMANDS
+from gateway.config.drive_section import DriveSection
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.group_section import GroupSection
@@ -182,6 +183,7 @@ class DeviceEntry(Section):
     writable: bool = False
     alarms_writable: bool = Field(default=False, description="whether its alarm blocks are, too; needs writable")
     confirm: ConfirmSection | None = None
+    drive: DriveSection = DriveSection()
     skip_if_equal: bool = Field(default=False, description="whether a put of what the front end holds is not sent")
     group: str = Field(default="DEFAULT", min_length=1, description="access security group (ASG)")
     step: float | None = Field(default=None, gt=0, description="largest change of one put, in units of the setting")

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from gateway.access.step import StepLimit
 from gateway.config.config import Config, DeviceConfig
+from gateway.config.drive_section import DriveSection
 from gateway.config.problems import raise_all
 from gateway.core.alarm_block import SIZE
 from gateway.core.device_info import DeviceInfo, PropertyInfo
@@ -14,7 +15,8 @@ from gateway.core.drf import DataRequest, Property
 from gateway.core.drf_events import DrfEvent, parse_event
 from gateway.core.errors import BadConfig, BadInput
 from gateway.core.route import Names
-from gateway.plan.family import family, member
+from gateway.plan.drive import NO_DRIVE, Drive
+from gateway.plan.family import family, find, member
 from gateway.plan.freezes import freeze_of, notes_of
 from gateway.plan.groups import group_of
 from gateway.plan.known import known
@@ -34,6 +36,7 @@ def build_plan(config: Config, infos: Mapping[str, DeviceInfo]) -> tuple[Plan, l
     section = config.gateway
     plan = Plan(section.name, section.writes, section.buffer, tuple(building.watches), building.devices)
     building.check_collisions(plan)
+    building.look_elsewhere(plan)
     raise_all(building.problems)
     freezes = []
     for freeze in config.freezes:
@@ -102,6 +105,7 @@ class _Building:
             write_timeout=entry.write_timeout,
             group=entry.group,
             step=StepLimit(entry.step or math.inf, entry.slew or math.inf),
+            drive=_drive(entry.drive),
             reading_row=self._value_row(config, Property.READING, info.reading),
             setting_row=self._value_row(config, Property.SETTING, info.setting),
             word_row=self._row(config, word, Kind.SCALAR, 1, entry.stale_after) if info.status else -1,
@@ -171,7 +175,17 @@ class _Building:
                 f"how many bytes its raw SETTING has, nobody said, so a put takes exactly {length}; write a range of "
                 f"bytes, such as {name}{{0:2}}.RAW, or add 'length'"
             )
+        if config.entry.drive.model_fields_set and (device.setting_row < 0 or not device.writable):
+            said.append("'drive' has no effect on a device without a writable SETTING")
         self.warnings += (f"{config.place}: {config.entry.device}: {sentence}" for sentence in said)
+
+    def look_elsewhere(self, plan: Plan) -> None:
+        """Warn of limits that are PVs of other IOCs, or of nobody."""
+        for name, device in self.devices.items():
+            for pv in device.drive.pvs:
+                if not pv.startswith(f"{plan.gateway}:") and find(plan, pv.partition(".")[0]) is None:
+                    reason = f"its limit {pv} is no PV of this gateway; it is looked for at other IOCs"
+                    self.warnings.append(f"{device.place}: {name}: {reason}")
 
     def check_collisions(self, plan: Plan) -> None:
         """Note devices of which a PV has the name of one that another device brings along."""
@@ -187,6 +201,19 @@ def _is_guessed(config: DeviceConfig) -> bool:
     """Whether neither a range of bytes nor the entry says how many bytes of raw data there are."""
     span = config.request.range
     return config.entry.length is None and (span is None or not span.byte)
+
+
+def _drive(section: DriveSection) -> Drive:
+    if not section.model_fields_set:
+        return NO_DRIVE
+    low, high = section.low, section.high
+    return Drive(
+        low if isinstance(low, float) else None,
+        high if isinstance(high, float) else None,
+        low if isinstance(low, str) else "",
+        high if isinstance(high, str) else "",
+        section.outside == "clamp",
+    )
 
 
 def _clash(plan: Plan, outer: str, inner: str) -> str | None:

@@ -95,8 +95,8 @@ def _value(plan: Plan, device: DevicePlan, role: Role, row: int, info: PropertyI
         precision=info.precision,
         low=info.low,
         high=info.high,
-        drive_low=drive.low,
-        drive_high=drive.high,
+        drive_low=drive.low if not writable or device.drive.low is None else device.drive.low,
+        drive_high=drive.high if not writable or device.drive.high is None else device.drive.high,
         description=device.info.description,
     )
 

@@ -45,6 +45,7 @@ class Live:
     journal: str = "OK"  # or why it cannot be written
     inputs: Mapping[str, float | None] | None = None  # of the access file; None where they were not asked for
     moment: Moment | None = None  # None where there was too much to tell
+    limits: Mapping[str, float | None] | None = None  # PVs that limit settings; None where they were not asked for
 
 
 def lock(device: DevicePlan, user: str, live: Live | None) -> Judgement:

@@ -13,6 +13,7 @@ from gateway.core.device_info import DeviceInfo, StatusBit
 from gateway.core.drf import DataRequest, Property
 from gateway.core.nan_equal import NanEqual
 from gateway.core.route import Names, Route
+from gateway.plan.drive import NO_DRIVE, Drive
 from gateway.plan.trigger import FreezePlan
 
 
@@ -133,6 +134,11 @@ class PvSpec(NanEqual):
     sets_nothing: bool = False  # of a device: a put to it is no setting, and is judged apart
 
     @property
+    def driven(self) -> bool:
+        """Whether a put to it is held by the drive limits of its device."""
+        return self.writable and self.role in (Role.READING, Role.SETPOINT) and self.type is PvType.DOUBLE
+
+    @property
     def level(self) -> int:
         """Security level: the value of a device is 0, and its alarm block 1, as HIHI is in an EPICS record."""
         return int(self.role in (Role.ANALOG, Role.DIGITAL))
@@ -152,6 +158,7 @@ class DevicePlan:
     skip_if_equal: bool = False  # whether a setting that is there already is not sent again
     group: str = "DEFAULT"  # access security group
     step: StepLimit = NO_LIMIT
+    drive: Drive = NO_DRIVE
     reading_row: int = -1
     setting_row: int = -1
     word_row: int = -1  # STATUS.BIT_VALUE
@@ -195,5 +202,5 @@ class Plan:
     watches: tuple[Watch, ...]
     devices: Mapping[str, DevicePlan] = field(default_factory=dict)  # by name
     freezes: tuple[FreezePlan, ...] = ()
-    groups: tuple[GroupPlan, ...] = ()
     frozen: frozenset[str] = frozenset()  # names of devices that one of them keeps
+    groups: tuple[GroupPlan, ...] = ()

@@ -11,7 +11,7 @@ from gateway.access.rules import Client
 from gateway.core.drf import Property
 from gateway.plan.live import Judgement, Live
 from gateway.plan.model import DevicePlan, PvSpec
-from gateway.plan.wished import of_value, wrong_type
+from gateway.plan.wished import of_value, sent, wrong_type
 
 
 def asked_of(spec: PvSpec, value: Any, held: Any) -> PutAsked:
@@ -44,6 +44,7 @@ def of_policies(
         yield Judgement(Layer.POLICY.value, None, f"depends on the value; asks {names}")
         return
     held = answers.held if answers is not None else None
+    value = sent(spec, device, value, answers)  # limits that clamp come first
     ruling = rule(policies, asked_of(spec, value, held), client, now_ns, fixed(spec))
     if ruling.denied:
         layer = Layer.POLICY_ERROR if ruling.broken else Layer.POLICY

@@ -6,7 +6,8 @@ from typing import Any
 
 from gateway.access.judge import Layer
 from gateway.plan import live
-from gateway.plan.fit import beyond, misfit, taken
+from gateway.plan.drive import NO_DRIVE
+from gateway.plan.fit import beyond, bounded, clamped, misfit, taken
 from gateway.plan.live import Judgement, Live
 from gateway.plan.model import DevicePlan, PvSpec, PvType
 
@@ -15,11 +16,34 @@ def of_value(spec: PvSpec, device: DevicePlan, value: Any, answers: Live | None)
     """Type and length, limits, step: of what is put, or of what a policy makes of it. None: no value was said."""
     yield _judged(Layer.VALUE, wrong_type(spec, value), f"takes {taken(spec)}")
     if spec.type in (PvType.DOUBLE, PvType.LONG):
-        ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
-        said = f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
-        fits = value is not None and not wrong_type(spec, value)
-        yield _judged(Layer.LIMITS, beyond(spec, value) if fits else None, said)
+        value, limits = _limited(spec, device, value if wrong_type(spec, value) == "" else None, answers)
+        yield limits
         yield from live.step(spec, device, value, answers)
+
+
+def sent(spec: PvSpec, device: DevicePlan, value: Any, answers: Live | None) -> Any:
+    """What becomes of a value where limits clamp."""
+    return _limited(spec, device, value, answers)[0] if wrong_type(spec, value) == "" else value
+
+
+def _limited(spec: PvSpec, device: DevicePlan, value: Any, answers: Live | None) -> tuple[Any, Judgement]:
+    """The value that is judged further, and what the limits say of it; of None what they are."""
+    drive = device.drive if spec.driven else NO_DRIVE
+    values = answers.limits if answers is not None else None
+    if drive.pvs and values is None:
+        reason = f"limited by {' and '.join(drive.pvs)}, of which only the running gateway knows the values"
+        return value, Judgement(Layer.LIMITS.value, None, reason)
+    spec, unknown = bounded(spec, drive, (values or {}).get) if drive is not NO_DRIVE else (spec, "")
+    said, wrong = _ends(spec), unknown or (None if value is None else beyond(spec, value))
+    if drive.clamp and wrong and not unknown:
+        value, said = clamped(spec, value)
+        wrong = ""
+    return value, _judged(Layer.LIMITS, wrong, said)
+
+
+def _ends(spec: PvSpec) -> str:
+    ends = [f"{word} {end:g}" for word, end in (("from", spec.drive_low), ("to", spec.drive_high)) if isfinite(end)]
+    return f"takes values {' '.join(ends)} {spec.units}".rstrip() if ends else "no limits are known here"
 
 
 def wrong_type(spec: PvSpec, value: Any) -> str | None:

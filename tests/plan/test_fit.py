@@ -1,12 +1,13 @@
 """Whether a value may be set."""
 
 from dataclasses import replace
-from math import inf, nan
+from math import inf, isnan, nan
 
 import numpy as np
 import pytest
 
-from gateway.plan.fit import beyond, misfit, taken
+from gateway.plan.drive import Drive
+from gateway.plan.fit import beyond, bounded, clamped, misfit, taken
 from gateway.plan.model import PvSpec, PvType, Role
 
 SPEC = PvSpec("Z:ACLTST:SP", Role.SETPOINT, PvType.DOUBLE, 1, "Z:ACLTST", 0, drive_low=-1.0, drive_high=5.0, units="mA")
@@ -81,3 +82,40 @@ def test_other_types_have_no_limits(kind: PvType, value: object) -> None:
 )  # fmt: skip
 def test_what_a_pv_takes_is_said_in_words(spec: PvSpec, text: str) -> None:
     assert text == taken(spec)
+
+
+BY_PVS = Drive(low_pv="M:LOW", high_pv="M:HIGH")
+
+
+def ends_of(drive: Drive, **values: float | None) -> tuple[float, float, str]:
+    spec, reason = bounded(SPEC, drive, {f"M:{name.upper()}": value for name, value in values.items()}.get)
+    return spec.drive_low, spec.drive_high, reason
+
+
+def test_limits_that_are_pvs_are_those_of_the_moment_and_the_others_stay() -> None:
+    assert (2.0, 3.0, "") == ends_of(BY_PVS, low=2.0, high=3.0)
+    assert (-1.0, 3.0, "") == ends_of(Drive(high_pv="M:HIGH"), high=3.0)
+    assert (2.0, 5.0, "") == ends_of(Drive(low_pv="M:LOW"), low=2.0)
+    assert (-1.0, 5.0, "") == ends_of(Drive(clamp=True))
+    assert (-inf, inf, "") == ends_of(BY_PVS, low=-inf, high=inf)
+
+
+def test_a_limit_without_a_valid_value_is_named_and_is_none() -> None:
+    low, high, reason = ends_of(BY_PVS, low=2.0, high=None)
+    assert (2.0, True) == (low, isnan(high))
+    assert "Z:ACLTST:SP is limited by M:HIGH, which has no valid value now" == reason
+    assert "Z:ACLTST:SP is limited by M:LOW and M:HIGH, which have no valid value now" == ends_of(BY_PVS, low=nan)[2]
+    first, again = (bounded(SPEC, BY_PVS, lambda _: None)[0] for _ in range(2))
+    assert first == again, "what is not known is not another thing each time"
+
+
+def test_limits_that_exclude_each_other_are_said() -> None:
+    assert "the limits of Z:ACLTST:SP exclude each other: from 4 to 3" == ends_of(BY_PVS, low=4.0, high=3.0)[2]
+
+
+def test_a_value_beyond_a_limit_is_clamped_to_it_and_that_is_said() -> None:
+    assert (5.0, "clamped from 9 to 5 mA") == clamped(SPEC, 9.0)
+    assert (-1.0, "clamped from -3.5 to -1") == clamped(replace(SPEC, units=""), -3.5)
+    assert (9.0, "clamped from 9 to 9 mA") == clamped(replace(SPEC, drive_low=nan, drive_high=nan), 9.0)
+    values, said = clamped(replace(SPEC, length=3), np.array([-9.0, 2.0, 9.0]))
+    assert ([-1.0, 2.0, 5.0], "2 of 3 values clamped to -1 or 5 mA") == (list(np.atleast_1d(values)), said)

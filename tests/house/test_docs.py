@@ -27,6 +27,7 @@ from gateway.app.rules import rules_of
 from gateway.config import gateway_section, models
 from gateway.config.backend_url import BackendUrl
 from gateway.config.config import MetadataConfig
+from gateway.config.drive_section import DriveSection
 from gateway.config.freeze_section import FreezeSection
 from gateway.config.gateway_section import GatewaySection
 from gateway.config.group_section import GroupSection
@@ -320,7 +321,7 @@ SECTIONS: Mapping[str, type[Section]] = {
     "A mapping of names to:": models.BackendSection,
     "| key of `kerberos`": models.Kerberos, "| key of `jwt`": models.Jwt, "## metadata": models.MetadataSection,
     "A list. A device:": models.DeviceEntry, "An include:": models.IncludeEntry, "`backend`, split:": models.ReadWrite,
-    "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
+    "`drive`:": DriveSection, "`confirm`:": models.ConfirmSection, "An entry of `bits`:": models.BitSection,
     "An entry of `commands`:": models.CommandSection, "## on_demand": models.OnDemandSection,
     "## history": models.HistorySection, "## freeze": FreezeSection,
     "## groups": GroupSection, "## policies": PolicySection,

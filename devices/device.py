@@ -73,6 +73,10 @@ class Device:
         """What is known of its setting as the front end holds it; None when it has none."""
         return self._table.snapshot(self.plan.setting_row) if self.plan.setting_row >= 0 else None
 
+    def setting_age(self) -> float:
+        """Seconds since the last readback of its setting came; infinite when none ever did or it has none."""
+        return self._table.age(self.plan.setting_row) if self.plan.setting_row >= 0 else math.inf
+
     def last(self, n: int) -> Points | None:
         """The newest `n` values of its reading; None when it has none."""
         return self._table.last(self.plan.reading_row, n) if self.plan.reading_row >= 0 else None

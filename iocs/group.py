@@ -37,7 +37,6 @@ from iocs.put import Put, PutFailed
 from iocs.store import Store
 
 WRITE_FAILED = Alarm(Severity.MAJOR, Stat.WRITE)
-
 WORKER_DIED = Alarm(Severity.INVALID, Stat.WRITE)  # an exception in the settings worker; it begins anew
 UNCONFIRMED = Alarm(Severity.MINOR, Stat.WRITE)
 SKIPPED = "skipped: it is there already"
@@ -88,13 +87,11 @@ class Ioc:
 
     def judge(self, device: Device, spec: PvSpec, value: Any, setting: Setting, put: Put, old: Any = None) -> JudgedPut:
         """Ask every layer, and count the put where none refuses; `send` has to be awaited in any case."""
-        if (
-            setting.request.property is Property.SETTING
-            and self.guard.needs_old(device.plan)
-            and (held := device.setting()) is not None
-        ):
-            old = held.value
+        of_setting, held = setting.request.property is Property.SETTING, self.guard.held
+        if of_setting and self.guard.needs_old(device.plan):
+            old = held.now(device)
         judged = self.guard.begin(spec, put, value, old)
+        judged.soon = held.soon(device) if of_setting and device.plan.step.any else ()
         refusal = self.guard.refusal(judged, device.plan)
         if judged.changes:
             setting = Setting(setting.request, judged.new)
@@ -102,6 +99,12 @@ class Ioc:
 
     async def send(self, wish: JudgedPut) -> WriteState:
         """Send what no layer has refused and wait; ACCEPTED or VERIFIED, or else PutFailed with the reason."""
+        try:
+            return await self._send(wish)
+        finally:
+            self.guard.held.over(wish.device.name, wish.judged.id)
+
+    async def _send(self, wish: "JudgedPut") -> WriteState:
         device, spec, setting, judged = wish.device, wish.spec, wish.setting, wish.judged
         put, of_setting = judged.put, setting.request.property is Property.SETTING
         if wish.refusal is not None:
@@ -126,6 +129,8 @@ class Ioc:
         outcome = await self._outcome(device, pending, answer)
         if not outcome.failed and spec.level == 0:
             self.guard.accepted(device.name)
+        if of_setting and device.plan.step.any:
+            self._held(device, setting.value, outcome)
         self.guard.record(judged, outcome.layer, outcome.state, outcome.message, outcome.readback)
         touched = outcome.state is not WriteState.DENIED  # the service's policy is no fault of anything
         alarm = (WORKER_DIED if outcome.worker_died else _SETPOINT_ALARM[outcome.state]) if touched else None
@@ -136,6 +141,13 @@ class Ioc:
         if outcome.state not in (WriteState.ACCEPTED, WriteState.VERIFIED):
             raise PutFailed(outcome.message or f"{outcome.state.name} {outcome.status}", alarm=alarm)
         return outcome.state
+
+    def _held(self, device: Device, value: SettingValue, outcome: WriteOutcome) -> None:
+        """What an outcome says of where the next step begins; a put that failed moves nothing."""
+        if outcome.state is WriteState.UNCONFIRMED:
+            self.guard.held.unconfirmed(device.name)
+        elif not outcome.failed:
+            self.guard.held.accepted(device.name, value, outcome.state is WriteState.VERIFIED)
 
     async def _outcome(
         self, device: Device, pending: PendingSetting, answer: "asyncio.Future[WriteOutcome]"

@@ -23,6 +23,7 @@ from gateway.plan.drive import NO_DRIVE
 from gateway.plan.fit import beyond, bounded, clamped, misfit
 from gateway.plan.model import DevicePlan, PvSpec, PvType, Role
 from gateway.plan.policies import asked_of, fixed
+from iocs.held import Held
 from iocs.put import RIGHTS as _RIGHTS
 from iocs.put import Put
 
@@ -46,6 +47,7 @@ class Judged:
     put: Put
     old: Any  # what the front end held, None where that is not known
     new: Any  # what is sent: a limit or a policy may have changed what was put
+    soon: tuple[Any, ...] = ()  # what the front end may hold by then
     said: tuple[str, ...] = ()  # by limits that clamp and by policies, for the journal
     changes: str = ""  # of what was put, by them: for whoever looks at the outcome
     unknown: str = ""  # why nobody can say what the limits of `spec` are now
@@ -77,6 +79,7 @@ class Guard:
         self.limit_of: Callable[[str], float | None] = lambda _: None
         self.limit_shown: Callable[[str], float | None] = lambda _: None
         self._accepted: dict[str, float] = {}  # device: time of its last accepted put
+        self.held = Held(clock)
         start = clock.now_ns() // 1_000_000
         self._ids = (f"{start:x}-{number}" for number in itertools.count(1))
 
@@ -98,6 +101,8 @@ class Guard:
         found = judge(wish, self.rules) or self._ruled(judged, device)
         if found is None:
             self.rules.passed(wish)
+            if wish.step.any:
+                self.held.begin(device.name, judged.id, judged.new)
         return found
 
     def _wish(self, judged: Judged, device: DevicePlan) -> Wish:
@@ -107,6 +112,7 @@ class Guard:
             spec.name, device.name, spec.writable, put.client, put.circuit, now, device.group, spec.level,
             misfit(spec, value), judged.unknown or beyond(spec, value),
             value if limited else 0.0, judged.old if isinstance(judged.old, float | np.ndarray) else None,
+            judged.soon if limited else (),
             now - self._accepted.get(device.name, self._born), device.step if limited else NO_LIMIT, spec.units,
         )  # fmt: skip
 

@@ -69,7 +69,8 @@ class Wish:
     misfit: str = ""  # why the value has not the type or length of the PV
     beyond: str = ""  # why it is outside of the limits
     wished: Numbers = 0.0
-    confirmed: Numbers | None = None  # the last readback of the setting
+    confirmed: Numbers | None = None  # what the front end was seen to hold last
+    soon: tuple[Numbers, ...] = ()  # what it may hold by then: puts of the device that no readback has shown yet
     elapsed: float = 0.0  # s since the last accepted put of the device, or since the start
     step: StepLimit = NO_LIMIT
     units: str = ""
@@ -119,6 +120,14 @@ def _lease(wish: Wish, rules: Rules) -> str:
     return LEASE_NEEDED
 
 
+def _step(wish: Wish, _: Rules) -> str:
+    """Too far from what is held, or may be soon: puts that come one after the other make no larger step."""
+    for held in (wish.confirmed, *wish.soon):
+        if far := too_far(wish.step, wish.wished, held, wish.elapsed, wish.units):
+            return far
+    return ""
+
+
 def _rate(wish: Wish, rules: Rules) -> str:
     return rules.rates.refusal(wish.circuit, wish.pv, wish.now)
 
@@ -133,7 +142,7 @@ STEPS: tuple[tuple[Layer, Step], ...] = (
     (Layer.LEASE, _lease),
     (Layer.VALUE, lambda wish, _: wish.misfit),
     (Layer.LIMITS, lambda wish, _: wish.beyond),
-    (Layer.STEP, lambda wish, _: too_far(wish.step, wish.wished, wish.confirmed, wish.elapsed, wish.units)),
+    (Layer.STEP, _step),
     (Layer.RATE, _rate),
     (Layer.AUDIT, lambda _, rules: rules.audit()),
 )

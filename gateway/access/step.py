@@ -28,7 +28,7 @@ NO_LIMIT = StepLimit()
 def too_far(limit: StepLimit, wished: Numbers, confirmed: Numbers | None, elapsed: float, units: str = "") -> str:
     """Why the value is too far away, or an empty text.
 
-    `confirmed` is the last readback of the setting, None when there is none yet: then nobody can say how far it is.
+    `confirmed` is what the front end holds, None when that is not known yet: then nobody can say how far it is.
     `elapsed` is in s since the last accepted put of the device, or since the start.
     """
     if not limit.any:

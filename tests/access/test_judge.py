@@ -47,6 +47,7 @@ CAUSES = [
     (replace(WISH, misfit="takes exactly 3 values, not 1"), {}, Layer.VALUE, "takes exactly 3 values, not 1"),
     (replace(WISH, beyond="takes values to 10"), {}, Layer.LIMITS, "takes values to 10"),
     (replace(WISH, step=StepLimit(step=0.5)), {}, Layer.STEP, "a change of 1 from 10 is more than the largest step"),
+    (replace(WISH, step=StepLimit(step=3), soon=(12.0, 15.0)), {}, Layer.STEP, "a change of 4 from 15 is more"),
     (WISH, {"rates": busy()}, Layer.RATE, "the client has had 1 in 1 s; try again in 0.9 s"),
     (WISH, {"audit": lambda: "the journal cannot be written"}, Layer.AUDIT, "the journal cannot be written"),
 ]  # fmt: skip

@@ -28,14 +28,14 @@ def test_a_device_is_a_view_of_its_rows(table: DeviceTable) -> None:
     assert (latest.value, setting.value) == (4.0, 3.0)
     assert (last.values.tolist(), since.values.tolist()) == ([2.0, 4.0], [4.0])
     assert device.name == "Z:ACLTST"
-    assert device.age() == 0.0
+    assert (device.age(), device.setting_age()) == (0.0, 0.0)
 
 
 def test_what_a_device_lacks_is_none(table: DeviceTable) -> None:
     device = Device(device_plan(), table)
     assert (device.latest(), device.setting(), device.last(1), device.since(0)) == (None, None, None, None)
     assert device.last_error() == ""
-    assert device.age() == math.inf
+    assert (device.age(), device.setting_age()) == (math.inf, math.inf)
 
 
 def test_the_last_error_is_that_of_any_row_the_reading_first(table: DeviceTable) -> None:

@@ -104,7 +104,7 @@ class Ioc:
         finally:
             self.guard.held.over(wish.device.name, wish.judged.id)
 
-    async def _send(self, wish: "JudgedPut") -> WriteState:
+    async def _send(self, wish: JudgedPut) -> WriteState:
         device, spec, setting, judged = wish.device, wish.spec, wish.setting, wish.judged
         put, of_setting = judged.put, setting.request.property is Property.SETTING
         if wish.refusal is not None:

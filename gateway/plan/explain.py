@@ -112,6 +112,9 @@ def explain(
 def _unknown(plan: Plan, name: str) -> str:
     if name.startswith(f"{plan.gateway}:"):
         return "is of the gateway itself; no device and no backend stands behind it"
+    for group in plan.groups:
+        if name.startswith(f"GRP:{group.name}:"):
+            return f"puts to several devices, each judged as a put of its own; ask for {', '.join(group.members)}"
     near = get_close_matches(name.partition(".")[0], plan.devices, n=1)
     remedy = f"did you mean {near[0]!r}?" if near else "`acgate check` prints every PV"
     return f"no PV of this configuration; {remedy}"

@@ -353,3 +353,18 @@ def test_policies_are_asked_after_all_layers_but_the_queue_where_they_concern_th
     )
     assert layers("Z:ACLTST:SP", *policies)[-1] == "policy"
     assert "policy" not in layers("Z:ACLTST:SP", policies[1]) + layers("Z:ACLTST:SP_RBV", *policies)
+
+
+@pytest.mark.parametrize(
+    ("pv", "said"),
+    [
+        ("GRP:bump:VALUES", "puts to several devices, each judged as a put of its own; ask for Z:ACLTST"),
+        ("GRP:none:VALUES", "no PV of this configuration; `acgate check` prints every PV"),
+    ],
+)
+def test_a_group_put_is_referred_to_its_members(pv: str, said: str) -> None:
+    devices = "devices: [{device: 'Z:ACLTST', writable: true}]\ngroups: {bump: {members: Z:ACLTST}}\n"
+    config = loaded(f"backends: {{sim: {{url: 'sim:'}}}}\n{devices}")
+    with pytest.raises(BadInput) as caught:
+        explain(config, build_plan(config, {})[0], pv)
+    assert f"{pv}: {said}" == str(caught.value)

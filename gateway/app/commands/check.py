@@ -88,6 +88,9 @@ def _print_table(plan: Plan) -> None:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print(f"{len(rows) - 1} PVs of {len(plan.devices)} devices, {len(plan.watches)} requests")
+    for group in plan.groups:
+        how = "all or nothing" if group.precheck else "each by itself"
+        print(f"GRP:{group.name}:EXECUTE puts to {', '.join(group.members)}, {how}")
     if not plan.writes and any(device.writable for device in plan.devices.values()):
         print("every put is refused: gateway.writes is off")
 

@@ -23,6 +23,7 @@ def test_a_second_identical_put_is_accepted_and_sends_nothing() -> None:
         assert 20.0 == client.get(setpoint)
         assert "ACCEPTED" == client.get(client.create(STATE), ca.STRING)
         assert "skipped: it is there already" == client.get(client.create(MESSAGE), ca.STRING)
+        assert ["", "skipped: it is there already"] == [row.message for row in served.journal.rows]
 
 
 def test_it_is_sent_while_the_readback_has_not_followed_an_earlier_put() -> None:

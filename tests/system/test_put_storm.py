@@ -23,15 +23,13 @@ from gateway.runtime.clock import SystemClock
 from iocs.fast import messages as ca
 from simulator.facility import load_facility
 from simulator.services import Services
-from tests.support.ca_client import DOUBLE, CaClient, Channel, Message
+from tests.support.ca_client import CHAR, DOUBLE, CaClient, Channel, Message
 from tests.support.leaks import check_leaks
 from tests.support.processes import Running, Site
 
 SECONDS, CLIENTS, DEVICES, LEASE = 60.0, 20, 200, 3.0
 PACE = 0.25  # s between two puts of three
-SLACK = (
-    0.5  # s from the last look at a lease until the setting is at the device, which shares a machine with 20 clients
-)
+SLACK = 0.5  # s from the last look at a lease until the setting is at the device; 20 clients keep the machine busy
 EVERYBODY = "ASG(DEFAULT) { RULE(1,WRITE) }\n"
 _EVEN = ", ".join(f"user{number}" for number in range(0, CLIENTS, 2))
 SOME = f"UAG(some) {{{_EVEN}}}\nASG(DEFAULT) {{ RULE(1,READ) RULE(1,WRITE){{UAG(some)}} }}\n"
@@ -49,15 +47,20 @@ class Storming:
     values: int = 0
     channels: dict[str, Channel] = field(default_factory=dict)
     lost: int = 0  # channels, by reloads
+    closed_ns: int = 0  # when its circuit, and with it its locks, ended
 
     def run(self, end: float) -> None:
         with CaClient(self.port, user=f"user{self.number}") as client:
             lease = client.create("GW1:LEASE")
             names = [f"B:S{place:03d}:SP" for place in self.chance.sample(range(DEVICES), 12)]
-            self.channels = {name: client.create(name) for name in names}
+            locks = [name.replace(":SP", ":LOCK") for name in names]
+            self.channels = {name: client.create(name) for name in (*names, *locks)}
             while time.monotonic() < end:
                 if self.chance.random() < 0.1:
                     client.take(19, p2=client.ask_put(lease, LEASE / 60))
+                if self.chance.random() < 0.1:
+                    lock = self.channels[self.chance.choice(locks)]
+                    client.take(19, p2=client.ask_put(lock, list(self.chance.choice([b"mine\0", b"\0"])), CHAR))
                 channel = self.channels[self.chance.choice(names)]
                 for _ in range(3):  # to one device, without waiting: their order has to be kept
                     self._put(client, channel)
@@ -66,6 +69,7 @@ class Storming:
             while len(self.answers) < len(self.puts) and time.monotonic() < deadline:
                 self._hear(client, 0.2)
             self._hear(client, 0.5)  # an answer too many would come now
+            self.closed_ns = time.time_ns()
 
     def _put(self, client: CaClient, channel: Channel) -> None:
         self.values += 1
@@ -159,8 +163,8 @@ def _agree(clients: list[Storming], rows: list[dict[str, str]], applied: list[tu
     asked = sorted(value for client in clients for value in client.puts.values())
     answers = {value: status for client in clients for value, status in client.answers}
     assert asked == sorted(value for client in clients for value, _ in client.answers), "one answer for each put"
-    settings = {float(row["new"]): row for row in rows if row["pv"] != "GW1:LEASE"}
-    assert Counter(asked) == Counter(float(row["new"]) for row in rows if row["pv"] != "GW1:LEASE"), "one row each"
+    settings = {float(row["new"]): row for row in rows if row["pv"].endswith(":SP")}
+    assert Counter(asked) == Counter(float(row["new"]) for row in rows if row["pv"].endswith(":SP")), "one row each"
     effects = Counter(value for value, _ in applied)
     assert max(effects.values()) == 1, "nothing is sent twice"
     reached = dict(applied)
@@ -171,8 +175,11 @@ def _agree(clients: list[Storming], rows: list[dict[str, str]], applied: list[tu
         assert not row["layer"] or value not in reached, row
     _in_order(settings, reached)
     _within_leases(rows, settings, reached)
+    _by_holders([row for row in rows if int(row["time_ns"]) < min(client.closed_ns for client in clients)])
     seen = {row["layer"] for row in settings.values()} | {row["outcome"] for row in settings.values()}
-    assert {"lease", "access security", "ACCEPTED", "FAILED"} <= seen, "the weather was too fine to show anything"
+    assert {"lock", "lease", "access security", "ACCEPTED", "FAILED"} <= seen, (
+        "the weather was too fine to show anything"
+    )
     assert any(client.lost for client in clients), "no reload has touched a device that somebody puts to"
 
 
@@ -203,3 +210,18 @@ def _within_leases(
     for value, t_ns in reached.items():
         starts = leases.get(settings[value]["user"], [])
         assert any(0 <= t_ns - start <= (LEASE + SLACK) * 1e9 for start in starts), settings[value]
+
+
+def _by_holders(rows: list[dict[str, str]]) -> None:
+    """What was sent was sent by whoever held the lock of the device then, if anybody; only others were refused."""
+    holders: dict[str, str] = {}
+    for row in sorted(rows, key=_number):
+        holder = holders.get(row["device"], row["user"])
+        if row["pv"].endswith(":SP"):
+            assert row["layer"] or holder == row["user"], (row, holder)
+            assert row["layer"] != "lock" or holder != row["user"], (row, holder)
+        elif row["pv"].endswith(":LOCK") and row["outcome"] == "ACCEPTED":
+            assert holder == row["user"], (row, holder)
+            holders.pop(row["device"], None)
+            if row["new"]:
+                holders[row["device"]] = row["user"]

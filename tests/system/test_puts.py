@@ -15,6 +15,7 @@ DEVICES = """  - {device: "M:OUTTMP"}
   - {device: "Z:ACLTST", writable: true, event: "p,250"}
   - {device: "Z:ACLTS1", writable: true}
   - {device: "Z:REFUSE", writable: true}
+  - {device: "Z:LOCKED", writable: true}
   - {device: "Z:STUCK", writable: true, confirm: {tolerance: 0.1, timeout: 1.0, interval: 0.1}}
   - {device: "Z:CLIP", writable: true, confirm: {tolerance: 0.1, timeout: 5.0}}
   - {device: "D:GAINS[0:7]", writable: true}
@@ -170,6 +171,16 @@ def test_the_outcome_of_the_last_put_is_a_pv_and_names_who_put(stage: Stage) -> 
     command_fault(stage.simulator, device="Z:ACLTST", fault="none")
     assert outcome()[:2] == ("FAILED", "ACNET_UTIME [1 -49]")
     assert stage.put("Z:ACLTST:SP", "9")["ok"]
+
+
+def test_a_service_that_denies_for_want_of_a_privilege_is_told_with_its_code_and_touches_nothing(stage: Stage) -> None:
+    refused = stage.put("Z:LOCKED:SP", "5")
+    with CaClient(stage.site.ca_port) as client:
+        state, message = (client.get(client.create(f"Z:LOCKED:WR:{name}"), STRING) for name in ("STATE", "MSG"))
+
+    assert (refused["ok"], refused["after"]) == (False, [1.0, NONE, 0])
+    assert state == "DENIED"
+    assert str(message).startswith("DPM_PRIV [17 -17]")
 
 
 def test_an_array_of_the_wrong_length_is_refused(stage: Stage) -> None:

@@ -90,8 +90,9 @@ def step(spec: PvSpec, device: DevicePlan, value: object, live: Live | None) -> 
         return
     elapsed = 1.0 if live.moment is None else live.moment.accepted.get(device.name, 1.0)
     wrong = too_far(limit, value, live.held, elapsed, spec.units)
-    # a put of a moment ago makes it slower
-    unknown = not wrong and live.moment is None and math.isfinite(limit.slew)
+    # a put of a moment ago makes it slower, and counts beside a readback that has not followed yet
+    lately = math.isfinite(limit.slew) if live.moment is None else device.name in live.moment.accepted
+    unknown = not wrong and lately
     yield Judgement(Layer.STEP.value, None if unknown else not wrong, wrong or reason)
 
 

@@ -147,3 +147,10 @@ def test_a_journal_that_is_required_refuses_while_it_cannot_be_written(
     section = GatewaySection.model_validate({"audit": {"file": "p", "required": required}})
     assert said == list(audit(section, live))
     assert [] == list(audit(GatewaySection(), live))
+
+
+def test_where_a_put_was_accepted_a_moment_ago_the_readback_may_not_have_followed() -> None:
+    device = replace(DEVICE, step=StepLimit(2, inf))
+    (near,) = step(setpoint(), device, 5.5, Live(held=4.0, moment=Moment(accepted={"Z:ACLTST": 0.5})))
+    (far,) = step(setpoint(), device, 9.5, Live(held=4.0, moment=Moment(accepted={"Z:ACLTST": 0.5})))
+    assert (None, False) == (near.passes, far.passes)

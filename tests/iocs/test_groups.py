@@ -193,16 +193,18 @@ def test_a_failure_before_the_first_readback_keeps_its_alarm_when_it_comes() -> 
 
 
 def test_a_setting_that_waits_too_long_for_its_turn_fails_and_is_never_sent() -> None:
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     def slow(setting: Setting) -> SettingResult:
+        begun.set()
         assert go.wait(ca.PATIENCE)
         return SettingResult(setting, OK, Outcome.ACCEPTED)
 
-    with connected(DEVICE.replace("}", ", write_timeout: 0.1}")) as (served, client):
+    with connected(DEVICE.replace("}", ", write_timeout: 0.5}")) as (served, client):
         served.backend.on_write = slow
-        setpoint = client.create("Z:ACLTST:SP")
-        first, second = client.ask_put(setpoint, 1.0), client.ask_put(setpoint, 2.0)
+        first = client.ask_put(setpoint := client.create("Z:ACLTST:SP"), 1.0)
+        assert begun.wait(ca.PATIENCE), "the first has its turn before the second comes"
+        second = client.ask_put(setpoint, 2.0)
         assert PUT_FAILED == client.take(19, p2=second).p1
         go.set()
         assert NORMAL == client.take(19, p2=first).p1

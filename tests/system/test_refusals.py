@@ -75,8 +75,8 @@ def test_explain_predicts_what_refuses_and_why(site: Site) -> None:
                 given = value if value == "five" else float(value)
                 assert status == client.put(client.create(pv), given, data_type), (pv, value, user)
             if kind != "off":
-                row = last_row(site.folder / ("puts.jsonl" if kind == "on" else "far.jsonl"), pv, user)
-                assert (layer, "DENIED") == (row["layer"], row["outcome"])
+                row = row_of(site.folder / ("puts.jsonl" if kind == "on" else "far.jsonl"), pv, user, layer)
+                assert "DENIED" == row["outcome"]
                 texts.append(row["message"])
         if kind == "on":
             put = explained(site, config, "Z:ACLTST:SP", "5")
@@ -261,10 +261,12 @@ def reason(put: dict, layer: str) -> str:
     return next(one["reason"] for one in put["layers"] if one["layer"] == layer)
 
 
-def last_row(path: Path, pv: str, user: str) -> dict[str, str]:
+def row_of(path: Path, pv: str, user: str, layer: str) -> dict[str, str]:
+    """The row of a put that this layer refused, as soon as the journal has it."""
+
     def rows() -> list[dict[str, str]]:
         found = [json.loads(line) for line in path.read_text().splitlines()]
-        return [row for row in found if (row["pv"], row["user"]) == (pv, user)]
+        return [row for row in found if (row["pv"], row["user"], row["layer"]) == (pv, user, layer)]
 
-    assert until(lambda: bool(rows()), 10), path.read_text()
+    assert until(lambda: bool(rows()), 20), path.read_text()
     return rows()[-1]

@@ -71,14 +71,15 @@ class Channel:
         spec: PvSpec,
         now: Callable[[], int],
         store: "Store | None" = None,
+        rows: bool = True,
         writes: bool = False,
         asg: str = "DEFAULT",
         **options: Any,
     ) -> None:
         self.spec = spec
         live = spec.role in (Role.READING, Role.READBACK) and spec.type is PvType.DOUBLE and spec.length == 1
-        self.row = spec.row if live and store is not None else -1
-        self._store, self._now = store, now
+        self.row = spec.row if live and rows and store is not None else -1
+        self.store, self._now = store, now
         self.asg, self.level = asg, spec.level  # of access security
         self._writable = spec.writable and (writes or spec.sets_nothing)
         self._sinks: dict[Listener, None] = {}
@@ -192,10 +193,10 @@ class Channel:
             self.record = Record()
             self._posted |= dict.fromkeys((ca.DBE_VALUE, ca.DBE_LOG), self._data["value"])
         self.record.set[name] = value
-        if self.row >= 0 and self._store is not None:
-            self._store.precision[self.row] = self.precision
-        if self.row >= 0 and self._store is not None and not self.record.every:
-            self._store.single_out(self.row)
+        if self.row >= 0 and self.store is not None:
+            self.store.precision[self.row] = self.precision
+        if self.row >= 0 and self.store is not None and not self.record.every:
+            self.store.single_out(self.row)
         self.field_set = name
         self._encoded.clear()
         self._tell(FIELD | (ca.DBE_PROPERTY if is_property else 0))
@@ -214,15 +215,15 @@ class Channel:
         """Add an ordinary subscription."""
         if not self._sinks:
             self._sampled = self._data["value"]
-            if self.row >= 0 and self._store is not None:
-                self._store.follow(self.row, self.show)
+            if self.row >= 0 and self.store is not None:
+                self.store.follow(self.row, self.show)
         self._sinks[sink] = None
 
     def unsubscribe_sink(self, sink: Listener) -> None:
         """Remove an ordinary subscription."""
         del self._sinks[sink]
-        if not self._sinks and self.row >= 0 and self._store is not None:
-            self._store.unfollow(self.row, self.show)
+        if not self._sinks and self.row >= 0 and self.store is not None:
+            self.store.unfollow(self.row, self.show)
 
     @property
     def watched(self) -> bool:
@@ -248,8 +249,8 @@ class Channel:
 
     def refresh(self) -> None:
         """Bring the value up to date where it lives elsewhere: in a row of the store, or behind a getter."""
-        if self.row >= 0 and self._store is not None:
-            store, row = self._store, self.row
+        if self.row >= 0 and self.store is not None:
+            store, row = self.store, self.row
             alarm = Alarm(int(store.severity[row]), int(store.status[row]))
             self._data["value"] = float(store.value[row])
             self._data["timestamp"] = epics_stamp(int(store.stamp_ns[row]))

@@ -21,7 +21,7 @@ class FilteredChannel:
 
     def __init__(self, base: Source, long_string: bool, filters: Sequence[Filter]) -> None:
         self.base, self.pvname, self.counted = base, base.pvname, base.counted
-        self.asg, self.level = base.asg, base.level
+        self.asg, self.level, self.store = base.asg, base.level, base.store
         self._long_string, self._filters = long_string, filters
         self._sinks: dict[Listener, None] = {}
         self._passed: Shown | None = None  # what is being told

@@ -257,10 +257,9 @@ class DeviceGroup(PVGroup):  # type: ignore[misc]  # caproto has no types
         for attribute, prop in self._pvs_.items():
             for spec in self._specs.get(Role[attribute.upper()], ()):
                 ioc = self.ioc
-                store = ioc.store if ioc.fast else None
                 options: dict[str, Any] = {
-                    "spec": spec, "store": store, "now": ioc.clock.now_ns, "asg": self.device.plan.group,
-                    "writes": ioc.plan.writes,
+                    "spec": spec, "store": ioc.store, "rows": ioc.fast, "now": ioc.clock.now_ns,
+                    "asg": self.device.plan.group, "writes": ioc.plan.writes,
                 }  # fmt: skip
                 if spec.labels:
                     options["enum_strings"] = spec.labels

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from iocs.guard import RIGHTS, Guard
 from iocs.put import NotSettable, Put, PutFailed
 from iocs.record import SIDES
 from iocs.record_table import ELEMENTS, FIELDS, SCANS, STATES, Field
+
+if TYPE_CHECKING:
+    from iocs.store import Store
 
 _SCAN = {True: SCANS.index("I/O Intr"), False: SCANS.index("Passive")}
 LIMITS = ("HIHI", "LOLO")  # of an alarm block; ACNET has no warning limits
@@ -57,6 +60,11 @@ class FieldChannel:
         self._sinks: dict[Listener, None] = {}
         self._told: Any = None  # the value that subscribers know, and the severity with it
         self.news = 0
+
+    @property
+    def store(self) -> "Store | None":
+        """The store of that row."""
+        return self.base.store
 
     @property
     def counted(self) -> int:

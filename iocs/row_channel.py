@@ -21,7 +21,7 @@ _TIMED = struct.Struct(">HHIIxxxxd")  # one DBR_TIME_DOUBLE
 class RowChannel:
     """Read access to one row; metadata, other types and puts are the whole channel's, which `make` gives."""
 
-    __slots__ = ("_make", "_place", "_store", "_whole", "_writable", "asg", "pvname")
+    __slots__ = ("_make", "_place", "_whole", "_writable", "asg", "pvname", "store")
     data_type = ChannelType.DOUBLE
     level = 0  # of access security: a value
 
@@ -29,7 +29,7 @@ class RowChannel:
         self, name: str, row: int, writable: bool, store: Store, make: Callable[[str], Channel], asg: str
     ) -> None:
         self.pvname, self._place, self.asg = name, row, asg
-        self._writable, self._store, self._make = writable, store, make
+        self._writable, self.store, self._make = writable, store, make
         self._whole: Channel | None = None
 
     @property
@@ -42,7 +42,7 @@ class RowChannel:
     @property
     def row(self) -> int:
         """The row of the store; -1 for a PV that is singled out, since its record has deadbands or limits."""
-        return self._place if not self._store.singled[self._place] else -1
+        return self._place if not self.store.singled[self._place] else -1
 
     @property
     def counted(self) -> int:
@@ -71,7 +71,7 @@ class RowChannel:
 
     def payload(self, data_type: int, count: int, long_string: bool) -> tuple[int, bytes]:
         """The value as (count, bytes) of a DBR type."""
-        store, row = self._store, self.row
+        store, row = self.store, self.row
         if row < 0:
             self.whole.refresh()
             return self.whole.payload(data_type, count, long_string)

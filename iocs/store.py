@@ -21,7 +21,7 @@ Follower: TypeAlias = Callable[[Value | None, int, Alarm], None]  # value or Non
 
 
 class RowListener(Protocol):
-    """A circuit."""
+    """A client's feed."""
 
     def offer_rows(self, index: Index, readings: Readings) -> None:
         """Take news, in order; `readings` are of table rows `index`."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from devices.feeds import Feeds
@@ -86,8 +86,8 @@ class Gateway:
         self._unwanted: list[Backend] = []  # that others have taken the names of
 
     def assembly(self, plan: Plan, backends: Mapping[str, Backend]) -> Assembly:
-        """One more assembly, not started; only the first one has rows that all circuits know."""
-        return self._assembly(plan, backends, replace(self.options, fast=False))
+        """One more assembly, not started."""
+        return self._assembly(plan, backends, self.options)
 
     def _assembly(self, plan: Plan, backends: Mapping[str, Backend], options: Options) -> Assembly:
         described = self.metadata.age_of if self.metadata is not None else lambda _: NEVER

@@ -34,7 +34,7 @@ class Running(Served, Protocol):
     """The gateway, as a reload sees it."""
 
     def assembly(self, plan: Plan, backends: Mapping[str, Backend]) -> Assembly:
-        """What serves a plan, not started, and never the rows of the first."""
+        """What serves a plan, not started."""
         ...
 
     def hold(self, devices: frozenset[str]) -> None:

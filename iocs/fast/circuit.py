@@ -31,7 +31,7 @@ class Circuit(Puts, asyncio.Protocol):
         self.unfinished_since: float | None = None  # loop time since which half a message, or the first, is awaited
         self._input = bytearray()
         self._requests: deque[ca.Message] = deque()  # read, and not yet answered
-        self._clients = Opened()
+        self._clients = Opened(service.store)
 
     # -- the link ------------------------------------------------------------------------------------------------
 

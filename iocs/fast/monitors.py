@@ -6,6 +6,7 @@ from iocs.fast.dbr import LAST_TYPE, SIZES, readable
 from iocs.fast.outbox import Outbox, RowSink, Sink
 from iocs.fast.rows import ROWS
 from iocs.fast.service import Client, Holding, Service
+from iocs.store import Store
 
 
 class Monitors(Outbox):
@@ -36,10 +37,11 @@ class Monitors(Outbox):
         if first := sink.first():
             self.write(first)
         plain = mask & ~ca.DBE_LOG == ca.DBE_VALUE | ca.DBE_ALARM  # a row tells of values and alarms alike
-        if plain and channel.row >= 0 and message.data_type in ROWS and message.elements <= 1:
+        store = channel.store
+        if plain and store is not None and channel.row >= 0 and message.data_type in ROWS and message.elements <= 1:
             if message.data_type % 7 == STRING:
-                self.store.precision[channel.row] = channel.precision
-            row = self.take_row(message.data_type, channel.row, subscription, mask)
+                store.precision[channel.row] = channel.precision
+            row = self.take_row(store, message.data_type, channel.row, subscription, mask)
             if row is not None:
                 self._sinks[subscription] = row
                 return
@@ -64,10 +66,10 @@ class Monitors(Outbox):
             return ca.ALLOCATION_FAILED, "too many subscriptions of one address"
         return None
 
-    def single_out(self, row: int) -> None:
+    def single_out(self, store: Store, row: int) -> None:
         """Serve a row the ordinary way from now on: its subscriptions go on, each by itself."""
         for subscription, sink in tuple(self._sinks.items()):
-            if isinstance(sink, RowSink) and sink.row == row:
+            if isinstance(sink, RowSink) and sink.feed.store is store and sink.row == row:
                 self.drop_row(sink)
                 channel = self._owner[subscription].channel
                 new = Sink(self, channel, False, subscription, sink.data_type, 1, sink.mask)

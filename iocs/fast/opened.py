@@ -7,13 +7,17 @@ import numpy as np
 
 from iocs.fast import messages as ca
 from iocs.fast.service import Client, Holding, Service
-from iocs.store import Index
+from iocs.store import Index, Store
 
 
 class Opened:
-    """The channels of one circuit. `rows` has the row of the store of each server id, -1 where there is none."""
+    """The channels of one circuit. `rows` has the row of `store` of each server id, -1 where there is none.
 
-    def __init__(self) -> None:
+    Gets of what is in another store, which a reload has brought, are answered one by one.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._clients: dict[int, Client] = {}
         self._next_id = 1
         self._free_ids: deque[int] = deque()  # of closed channels, oldest first
@@ -57,7 +61,8 @@ class Opened:
     def judge(self, server_id: int) -> None:
         """Rows are for those who may read: look at the rights of the client anew."""
         client = self._clients[server_id]
-        self.rows[server_id] = client.channel.row if client.rights & ca.RIGHT_READ else -1
+        here = client.rights & ca.RIGHT_READ and client.channel.store is self._store
+        self.rows[server_id] = client.channel.row if here else -1
 
     def remove(self, server_id: int) -> None:
         """Its id is free again."""

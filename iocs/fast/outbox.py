@@ -9,51 +9,21 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
-from gateway.core.remembered import Remembered
 from iocs.fast import messages as ca
 from iocs.fast.dbr import NotConverted
-from iocs.fast.rows import Flags, Headers, Readings, update_header
-from iocs.store import Index, Store
+from iocs.fast.row_feed import RowFeed
+from iocs.store import Store
 
 HIGH_WATER = 256 * 1024  # bytes waiting for a client at which it counts as slow
 
 
-class RowTable:
-    """The row subscriptions of one client for one DBR type: a header for each row of the store that it monitors."""
-
-    __slots__ = ("_headers", "dirty", "has", "mine")
-
-    def __init__(self, size: int) -> None:
-        self._headers = np.zeros(size, "V16")
-        self.has, self.dirty = np.zeros(size, bool), np.zeros(size, bool)
-        self.mine = Remembered(self._mine)
-
-    def add(self, row: int, header: bytes) -> None:
-        """Begin to monitor a row."""
-        self._headers[row] = np.void(header)
-        self.has[row] = True
-        self.mine.forget()
-
-    def remove(self, row: int) -> None:
-        """End it."""
-        self.has[row] = self.dirty[row] = False
-        self.mine.forget()
-
-    def headers(self, index: Index) -> Headers:
-        """The headers of these rows."""
-        return self._headers[index]
-
-    def _mine(self, index: Index) -> tuple[Flags | None, Index, Headers]:
-        """Which of these rows are monitored, None for all; those rows, and their headers."""
-        mine = self.has[index]
-        index = index if mine.all() else index[mine]
-        return None if len(index) == len(mine) else mine, index, self._headers[index]
-
-
 class Source(Protocol):
     """A channel, as a subscription sees it."""
+
+    @property
+    def store(self) -> Store | None:
+        """The store of its row; None for PVs without one."""
+        ...
 
     @property
     def counted(self) -> int:
@@ -81,6 +51,7 @@ class Source(Protocol):
 class RowSink:
     """One subscription that is a row of a table."""
 
+    feed: RowFeed
     data_type: int
     row: int
     mask: int
@@ -137,7 +108,7 @@ class Outbox:
         self._waiting = 0  # bytes in _output
         self._flushing = False  # the loop will call `flush`
         self.corked = False  # who writes now will flush
-        self._tables: dict[int, RowTable] = {}  # by DBR type
+        self._feeds: dict[Store, RowFeed] = {}  # row subscriptions, by the store that they are of
         self._dirty: dict[Sink, None] = {}  # sinks with news that a slow client has not got, oldest first
 
     @property
@@ -152,9 +123,10 @@ class Outbox:
         if not self._flushing and not self.corked:
             self._flushing = True
             self.loop.call_soon(self._flush_later)
-        self._queue(data)
+        self.queue(data)
 
-    def _queue(self, data: bytes | bytearray) -> None:
+    def queue(self, data: bytes | bytearray) -> None:
+        """Queue bytes where a flush follows."""
         self._output.append(data)
         self._waiting += len(data)
         if self._waiting > HIGH_WATER:
@@ -182,29 +154,27 @@ class Outbox:
         self.gone = True
         self._output.clear()
         self._dirty.clear()
-        self._tables.clear()
+        self._feeds.clear()
 
-    def single_out(self, row: int) -> None:
+    def single_out(self, store: Store, row: int) -> None:
         """Serve a row the ordinary way from now on."""
         raise NotImplementedError
 
     # -- subscriptions ------------------------------------------------------------------------------------------
 
-    def take_row(self, data_type: int, row: int, subscription: int, mask: int) -> RowSink | None:
+    def take_row(self, store: Store, data_type: int, row: int, subscription: int, mask: int) -> RowSink | None:
         """A row subscription, or None where this client has one to the same row and type."""
-        table = self._tables.get(data_type)
-        if table is None:
-            table = self._tables[data_type] = RowTable(self.store.size)
-        if table.has[row]:
-            return None
-        table.add(row, update_header(data_type, subscription))
-        self.store.listen(self)
-        return RowSink(data_type, row, mask)
+        feed = self._feeds.get(store)
+        if feed is None:
+            feed = self._feeds[store] = RowFeed(self, store)
+        return RowSink(feed, data_type, row, mask) if feed.take(data_type, row, subscription) else None
 
     def drop_row(self, sink: RowSink) -> None:
-        """End a row subscription."""
-        self._tables[sink.data_type].remove(sink.row)
-        self.store.forget(self)
+        """End a row subscription; a store that a reload has brought, and may take away, is not held on to."""
+        feed = sink.feed
+        feed.drop(sink.data_type, sink.row)
+        if not feed.subscriptions and feed.store is not self.store:
+            self._feeds.pop(feed.store, None)
 
     def drop_sink(self, sink: Sink) -> None:
         """End an ordinary subscription."""
@@ -219,44 +189,18 @@ class Outbox:
             self.write(sink.message())
         elif sink in self._dirty:
             self.dropped += 1
-            if (row := sink.channel.counted) >= 0:
-                self.store.dropped[row] += 1
+            store, row = sink.channel.store, sink.channel.counted
+            if store is not None and row >= 0:
+                store.dropped[row] += 1
             else:
                 self.store.dropped_elsewhere += 1
         else:
             self._dirty[sink] = None
 
-    def offer_rows(self, index: Index, readings: Readings) -> None:
-        """News of many scalars, in order; `readings` are of table rows `index`, a row may occur several times."""
-        if self.gone:
-            return
-        for data_type, table in self._tables.items():
-            mine, taken, headers = table.mine.of(index)
-            if not len(taken):
-                continue
-            if self.slow:
-                self._conflate(table, taken)
-                continue
-            self._queue(readings.messages(data_type, headers, mine))
-
-    def _conflate(self, table: RowTable, index: Index) -> None:
-        """Each row waits from now on; all else is left out, and counted."""
-        new = np.unique(index[~table.dirty[index]])
-        self.dropped += len(index) - len(new)
-        np.add.at(self.store.dropped, index, 1)
-        self.store.dropped[new] -= 1
-        table.dirty[new] = True
-
     def catch_up(self) -> None:
         """The newest value of all that changed meanwhile, for as long as the kernel takes it."""
-        for data_type, table in self._tables.items():
-            index = np.flatnonzero(table.dirty).astype(np.int32)
-            if self.slow:
-                return
-            if len(index):
-                table.dirty[index] = False
-                self.write(self.store.readings(index).messages(data_type, table.headers(index)))
-                self.flush()
+        for feed in tuple(self._feeds.values()):
+            feed.catch_up()
         while self._dirty and not self.slow:
             sink = next(iter(self._dirty))
             del self._dirty[sink]

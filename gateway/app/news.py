@@ -101,8 +101,8 @@ def _only_at_a_restart(before: Config, now: Config) -> list[str]:
     pairs = {
         "metadata": (before.metadata, now.metadata),
         "on_demand": (before.on_demand, now.on_demand),
-        "freezes": (before.freezes, now.freezes),
+        "freeze": (before.freezes, now.freezes),
         "groups": (before.groups, now.groups),
-        "policies": ([one.section for one in before.policies], [one.section for one in now.policies]),
+        "policies": (before.policies, now.policies),
     }
     return found + [key for key, (first, then) in pairs.items() if first != then]

@@ -1,7 +1,7 @@
 """Config: the checked configuration, as the rest of the program reads it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.config.backend_url import BackendUrl
 from gateway.config.freeze_section import FreezeSection
@@ -67,7 +67,7 @@ class FreezeConfig:
     name: str
     section: FreezeSection
     file: str
-    line: int  # from 1; 0 when it has none
+    line: int = field(compare=False)  # from 1; 0 when it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class GroupConfig:
     name: str
     section: GroupSection
     file: str
-    line: int  # from 1; 0 when it has none
+    line: int = field(compare=False)  # from 1; 0 when it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class PolicyConfig:
     index: int  # in the list
     section: PolicySection
     file: str
-    line: int  # from 1; 0 when it has none
+    line: int = field(compare=False)  # from 1; 0 when it has none
 
 
 @dataclass(frozen=True, slots=True)
